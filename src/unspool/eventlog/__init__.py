@@ -1,0 +1,1 @@
+"""Where runs live: events in, records out, any number of times."""

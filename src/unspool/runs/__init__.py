@@ -1,0 +1,1 @@
+"""A source pumped into a log, watched or not."""

@@ -1,0 +1,1 @@
+"""Foreign streams in, events out."""

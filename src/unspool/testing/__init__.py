@@ -1,0 +1,1 @@
+"""Kits and aids for those who test with Unspool, or extend it."""

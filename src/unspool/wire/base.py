@@ -1,0 +1,34 @@
+"""What a codec is: records in, bytes out. Pure: no I/O, no clock, no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from unspool.events import Record
+
+
+class Codec(Protocol):
+    """Puts the records of one run into the bytes of one protocol, for one follower.
+
+    A state machine with one instance per response: :meth:`open` once, then :meth:`encode` for every batch,
+    in order, from any seq on. However the run ends, and wherever a follower joins, the bytes are legal in
+    the protocol. Implementations pass :func:`unspool.testing.check_codec`.
+    """
+
+    @property
+    def media_type(self) -> str:
+        """The ``Content-Type`` of the response."""
+        ...
+
+    def open(self) -> bytes:
+        """What goes before the first record. May be empty."""
+        ...
+
+    def encode(self, records: Sequence[Record]) -> bytes:
+        """The bytes of one batch. May be empty, where the protocol has no word for what happened."""
+        ...
+
+    def heartbeat(self) -> bytes:
+        """What keeps an idle connection open, and clients ignore."""
+        ...
