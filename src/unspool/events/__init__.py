@@ -2,6 +2,7 @@
 
 from unspool.events.encoding import MAX_EVENT_BYTES, decode, encode, from_dict, is_end, plain, type_of
 from unspool.events.records import Record
+from unspool.events.transcript import Message, Snapshot, Step, TextPart, ToolPart, Transcript
 from unspool.events.types import (
     ENDED,
     AnyEvent,
@@ -47,6 +48,7 @@ __all__ = [
     "File",
     "Interrupt",
     "KnownEvent",
+    "Message",
     "MessageEnd",
     "MessageStart",
     "Metrics",
@@ -55,15 +57,20 @@ __all__ = [
     "Retry",
     "Role",
     "RunStatus",
+    "Snapshot",
     "Start",
     "State",
+    "Step",
     "StepEnd",
     "StepStart",
+    "TextPart",
     "Token",
     "ToolArgs",
     "ToolCall",
     "ToolEnd",
+    "ToolPart",
     "ToolStart",
+    "Transcript",
     "Unknown",
     "Usage",
     "decode",

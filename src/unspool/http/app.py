@@ -1,0 +1,201 @@
+"""The object that owns the log and the runs of an app, and puts sources on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from unspool.access import Authenticate, everybody
+from unspool.eventlog import EventLog, MemoryLog, Retention
+from unspool.http.endpoints import Endpoint
+from unspool.http.native import Handler, NativeRoutes
+from unspool.http.openapi import describe
+from unspool.http.websocket import WebSocketEndpoint
+from unspool.runs import Mount, Runner, RunOptions
+from unspool.sources import adapt
+
+MAX_BODY_BYTES = 1024 * 1024
+
+
+class Unspool:
+    """Owns an event log and the runs in it, for one process of one app.
+
+    An async context manager. :meth:`add_routes` ties it to the app's lifespan, so that most apps never enter it
+    by hand; entering it more than once is fine, the last one out stops it.
+
+    Args:
+        log: Where runs live; entered and left with this object. Default: a :class:`MemoryLog`.
+        authenticate: Says who is asking. Default: everybody is the same principal, and sees everything.
+        lease: Seconds after which other processes may take up the runs of this one, if it is not heard of.
+        grace: Seconds that running runs have when the server stops.
+        retention: What the log keeps of runs that have ended.
+        max_runs: Runs at one time in this process; a further one is refused as ``overloaded``.
+        max_body_bytes: Of a request body, and of a WebSocket message. Default 1 MiB.
+        heartbeat: Seconds of silence after which a follower gets a sign of life.
+        send_timeout: Seconds that a follower's socket may take to drain before it is dropped.
+    """
+
+    def __init__(
+        self,
+        *,
+        log: EventLog | None = None,
+        authenticate: Authenticate = everybody,
+        lease: float = 15.0,
+        grace: float = 10.0,
+        retention: Retention | None = None,
+        max_runs: int = 1000,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        heartbeat: float = 15.0,
+        send_timeout: float = 30.0,
+    ) -> None:
+        if max_body_bytes < 1 or heartbeat <= 0:
+            raise ValueError("max_body_bytes and heartbeat must be positive")
+        self.log: EventLog = log or MemoryLog()
+        self.runner = Runner(
+            self.log,
+            lease=lease,
+            grace=grace,
+            retention=retention,
+            max_runs=max_runs,
+            send_timeout=send_timeout,
+        )
+        self._authenticate = authenticate
+        self._max_body_bytes = max_body_bytes
+        self._heartbeat = heartbeat
+        self._entered = 0
+        self._stack = AsyncExitStack()
+        self._tied: list[Starlette] = []
+
+    def add_routes(
+        self,
+        app: Starlette,
+        source: Any,
+        *,
+        path: str = "",
+        name: str | None = None,
+        options: RunOptions | None = None,
+    ) -> None:
+        """Serve ``source`` at ``path`` of ``app``, in the native protocol.
+
+        Args:
+            app: A FastAPI or Starlette app. Its lifespan starts and stops this object.
+            source: What :func:`unspool.adapt` takes.
+            path: Begins with ``/``, does not end with one; ``""`` is the root.
+            name: What its runs are called in the log: the same in every process and after every restart.
+                Default: the path, without the slash in front.
+            options: Limits and policies for its runs.
+
+        Raises:
+            TypeError: ``source`` cannot be adapted.
+            ValueError: The path is not of that form, or the name is taken.
+        """
+        if path and (not path.startswith("/") or path.endswith("/")):
+            raise ValueError(f"path must begin with '/' and not end with one, as '/agent' does; it is {path!r}")
+        adapted = adapt(source)
+        mount = self.runner.mount(
+            adapted, name=name or path.strip("/") or adapted.name, options=options or RunOptions()
+        )
+        app.router.routes.extend(self._routes(mount, path))
+        self._tie_to(app)
+        if isinstance(app, FastAPI):
+            describe(app, path, name=mount.name)
+
+    def _routes(self, mount: Mount, path: str) -> list[BaseRoute]:
+        native = NativeRoutes(
+            self.runner, mount, path=path, max_body_bytes=self._max_body_bytes, heartbeat=self._heartbeat
+        )
+        table: list[tuple[str, str, Handler]] = [
+            ("POST", "/stream", native.stream),
+            ("GET", "/stream", native.stream_get),
+            ("POST", "/invoke", native.invoke),
+            ("POST", "/batch", native.batch),
+            ("POST", "/runs", native.start),
+            ("GET", "/runs", native.runs),
+            ("GET", "/runs/{run_id}", native.run),
+            ("GET", "/runs/{run_id}/stream", native.follow),
+            ("POST", "/runs/{run_id}/cancel", native.cancel),
+            ("POST", "/runs/{run_id}/resume", native.resume),
+            ("GET", "/threads", native.threads),
+            ("GET", "/threads/{thread_id}", native.thread),
+            ("GET", "/schemas", native.schemas),
+        ]
+        routes: list[BaseRoute] = []
+        for method, suffix, handler in table:
+            route = Route(path + suffix, Endpoint(handler, self._authenticate), methods=[method])
+            route.methods = {method}  # Starlette adds HEAD to GET; a HEAD of a stream would start or hold a run
+            routes.append(route)
+        socket = WebSocketEndpoint(
+            self.runner,
+            mount,
+            self._authenticate,
+            max_message_bytes=self._max_body_bytes,
+            heartbeat=self._heartbeat,
+        )
+        routes.append(WebSocketRoute(path + "/ws", socket))
+        return routes
+
+    def _tie_to(self, app: Starlette) -> None:
+        if app in self._tied:
+            return
+        self._tied.append(app)
+        app.state.unspool = self
+        inner = app.router.lifespan_context
+
+        @asynccontextmanager
+        async def lifespan(started: Any) -> AsyncIterator[dict[str, Any]]:
+            async with self, inner(started) as state:
+                yield {**(state or {}), "unspool": self}
+
+        app.router.lifespan_context = lifespan
+
+    def begin_shutdown(self) -> None:
+        """Take no more runs, and end those that run within the grace. Safe to call from a signal handler.
+
+        For servers that wait for open responses before they end the lifespan, as uvicorn does.
+        """
+        self.runner.begin_shutdown()
+
+    async def __aenter__(self) -> Self:
+        """Open the log and start the runner."""
+        self._entered += 1
+        if self._entered == 1:
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(self.log)
+                await stack.enter_async_context(self.runner)
+                self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the runner in good order, then close the log."""
+        self._entered -= 1
+        if self._entered == 0:
+            await self._stack.__aexit__(exc_type, exc, traceback)
+
+
+def add_routes(
+    app: Starlette,
+    source: Any,
+    *,
+    path: str = "",
+    name: str | None = None,
+    options: RunOptions | None = None,
+) -> Unspool:
+    """Serve ``source`` at ``path`` of ``app``: the one line.
+
+    The first call makes the :class:`Unspool` of the app, with a log in memory; later ones add to it. Return it.
+    For a log that lasts, authentication and limits, make an :class:`Unspool` and use its ``add_routes``.
+
+    Raises:
+        TypeError, ValueError: As :meth:`Unspool.add_routes`.
+    """
+    unspool: Unspool = getattr(app.state, "unspool", None) or Unspool()
+    unspool.add_routes(app, source, path=path, name=name, options=options)
+    return unspool

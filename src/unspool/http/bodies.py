@@ -1,0 +1,108 @@
+"""What requests may hold, and how it is read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+
+from unspool.errors import InvalidInput, MalformedBody, TooLarge
+
+T = TypeVar("T")
+
+Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._~-]{1,128}\Z")]
+"""An id that a client may choose: 1 to 128 of ``A-Z a-z 0-9 . _ ~ -``."""
+
+MAX_BATCH = 100
+"""Inputs of one ``/batch`` request."""
+
+
+class StartBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Start a run.
+
+    Attributes:
+        input: What to ask the source: any JSON.
+        thread_id: The conversation.
+        config: For the source.
+        run_id: Chosen by the client, so that a repeated request finds the run it started before.
+    """
+
+    input: Any
+    thread_id: Id | None = None
+    config: dict[str, Any] = {}
+    run_id: Id | None = None
+
+
+class ResumeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Answer an interrupted run.
+
+    Attributes:
+        answer: To its interrupt, where there is just one.
+        answers: By interrupt id.
+        config: For the source.
+        run_id: Of the run that carries the answer.
+    """
+
+    answer: Any = msgspec.UNSET
+    answers: dict[str, Any] | None = None
+    config: dict[str, Any] = {}
+    run_id: Id | None = None
+
+
+class BatchBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Run several inputs and wait for all. At most 100."""
+
+    inputs: Annotated[list[Any], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
+    config: dict[str, Any] = {}
+
+
+async def read_body(request: Request, kind: type[T], *, limit: int) -> T:
+    """Return the JSON body as ``kind``.
+
+    Raises:
+        TooLarge: It has more than ``limit`` bytes. No more than that is read.
+        MalformedBody: It is not JSON in UTF-8.
+        InvalidInput: A field is missing, unknown or of the wrong type; the message says which.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise TooLarge("the request body", limit=limit)
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise TooLarge("the request body", limit=limit)
+    except ClientDisconnect as exc:
+        raise MalformedBody("the client left in the middle of its request") from exc
+    return decode_json(body, kind)
+
+
+def decode_json(data: bytes | bytearray | str, kind: type[T]) -> T:
+    """Return ``data`` as ``kind``. Raises as :func:`read_body` does."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as exc:
+        raise InvalidInput(f"the request is not valid: {exc}") from exc
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise MalformedBody("the request body is not valid JSON in UTF-8") from exc
+
+
+def valid_id(value: str | None, what: str) -> str | None:
+    """Return ``value`` if a client may choose it as an id. Raises InvalidInput."""
+    if value is None:
+        return None
+    try:
+        return msgspec.convert(value, Id)
+    except msgspec.ValidationError as exc:
+        raise InvalidInput(f"{what} must be 1 to 128 characters out of A-Z a-z 0-9 . _ ~ -") from exc
+
+
+def whole_number(value: str | None, what: str, *, default: int, low: int, high: int) -> int:
+    """Return a query parameter as a number. Raises InvalidInput."""
+    if value is None:
+        return default
+    if not value.isascii() or not value.isdigit() or len(value) > 18 or not low <= int(value) <= high:
+        raise InvalidInput(f"{what} must be a whole number from {low} to {high}")
+    return int(value)

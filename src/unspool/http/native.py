@@ -1,0 +1,342 @@
+"""The routes of the native protocol: ``spec/PROTOCOL.md``, section HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import anyio
+import msgspec
+from anyio import CapacityLimiter
+from starlette.datastructures import Headers, QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from unspool.access import Principal
+from unspool.closing import opened
+from unspool.errors import (
+    CursorUnknown,
+    InvalidInput,
+    RunConflict,
+    RunFailed,
+    RunNotFound,
+    ThreadNotFound,
+    UnspoolError,
+)
+from unspool.eventlog import Run
+from unspool.events import Error, Transcript
+from unspool.http.bodies import BatchBody, ResumeBody, StartBody, read_body, valid_id, whole_number
+from unspool.http.follower import FollowerResponse, followed
+from unspool.http.problems import json_response, problem_of
+from unspool.http.views import (
+    BatchView,
+    InvokeView,
+    RunPage,
+    ThreadPage,
+    ThreadView,
+    brief,
+    full,
+    transcript_of,
+)
+from unspool.runs import Mount, Runner, RunRequest, new_run_id
+from unspool.sources import Schemas
+from unspool.wire import Codec, NativeNdjson, NativeSse, parse_cursor
+
+PAGE = 50
+MAX_PAGE = 200
+BATCH_AT_A_TIME = 10
+MAX_COALESCE_MS = 5000
+MAX_COALESCE_TOKENS = 1000
+
+T = TypeVar("T")
+Handler = Callable[[Request, Principal], Awaitable[Response]]
+
+
+class NativeRoutes:
+    """The handlers of one mount. Each takes a request and who is asking, and returns the response.
+
+    They raise :class:`~unspool.errors.UnspoolError`; whoever calls them makes a problem of it.
+    """
+
+    def __init__(self, runner: Runner, mount: Mount, *, path: str, max_body_bytes: int, heartbeat: float) -> None:
+        self._runner = runner
+        self._log = runner.log
+        self._mount = mount
+        self._path = path
+        self._max_body_bytes = max_body_bytes
+        self._heartbeat = heartbeat
+        self._schemas: Schemas | None = None
+
+    # -- start ------------------------------------------------------------------------------------------
+
+    async def stream(self, request: Request, principal: Principal) -> Response:
+        """POST /stream: start a run and follow it."""
+        body = await self._body(request, StartBody)
+        return await self._start_and_follow(request, principal, body, with_run_id=False)
+
+    async def stream_get(self, request: Request, principal: Principal) -> Response:
+        """GET /stream?input=…: the same for EventSource, whose reconnect resumes instead of starting again."""
+        cursor = request.headers.get("last-event-id")
+        if cursor:
+            run_id = parse_cursor(cursor).run_id
+            if run_id is not None:
+                return await self._follow(request, await self._owned(run_id, principal), with_run_id=True)
+        query = request.query_params
+        if "input" not in query:
+            raise InvalidInput("the query parameter `input` is missing")
+        body = StartBody(
+            input=_text_or_json(query["input"]),
+            thread_id=valid_id(query.get("thread_id"), "thread_id"),
+            config=_config(query),
+            run_id=valid_id(query.get("run_id"), "run_id"),
+        )
+        return await self._start_and_follow(request, principal, body, with_run_id=True)
+
+    async def start(self, request: Request, principal: Principal) -> Response:
+        """POST /runs: start a run in the background."""
+        body = await self._body(request, StartBody)
+        run = await self._start(request, principal, _request_of(body), body.run_id)
+        location = f"{request.scope.get('root_path', '')}{self._path}/runs/{run.id}"
+        return json_response(brief(run), status=202, headers={"Location": location, "Unspool-Run-Id": run.id})
+
+    async def invoke(self, request: Request, principal: Principal) -> Response:
+        """POST /invoke: start a run and wait for its output."""
+        body = await self._body(request, StartBody)
+        run = await self._start(request, principal, _request_of(body), body.run_id)
+        view = await self._finished(run)
+        if isinstance(view.error, Error):
+            raise RunFailed(
+                view.error.message,
+                code=view.error.code,  # type: ignore[arg-type]  # codes on the wire are open; ours are these
+                run_id=run.id,
+                retryable=view.error.retryable,
+                retry_after=view.error.retry_after,
+                error_id=view.error.error_id,
+            )
+        return json_response(view, headers={"Unspool-Run-Id": run.id})
+
+    async def batch(self, request: Request, principal: Principal) -> Response:
+        """POST /batch: run several inputs, a few at a time, and wait for all."""
+        body = await self._body(request, BatchBody)
+        limiter = CapacityLimiter(BATCH_AT_A_TIME)
+        outputs: list[InvokeView | None] = [None] * len(body.inputs)
+
+        async def one(index: int, item: Any) -> None:
+            async with limiter:
+                run_id = new_run_id()
+                try:
+                    created = await self._runner.start(
+                        self._mount, RunRequest(input=item, config=body.config), owner=principal.id, run_id=run_id
+                    )
+                    outputs[index] = await self._finished(created.run)
+                except UnspoolError as exc:
+                    outputs[index] = InvokeView(run_id=run_id, status="failed", error=problem_of(exc))
+
+        async with anyio.create_task_group() as tasks:
+            for index, item in enumerate(body.inputs):
+                tasks.start_soon(one, index, item)
+        return json_response(BatchView(outputs=[view for view in outputs if view is not None]))
+
+    # -- one run ----------------------------------------------------------------------------------------
+
+    async def run(self, request: Request, principal: Principal) -> Response:
+        """GET /runs/{run_id}: status and output."""
+        run = await self._owned(request.path_params["run_id"], principal)
+        wanted = request.query_params.get("include")
+        if wanted not in {None, "transcript"}:
+            raise InvalidInput("`include` can be `transcript`, and nothing else")
+        return json_response(await full(self._log, run, with_transcript=wanted == "transcript"))
+
+    async def follow(self, request: Request, principal: Principal) -> Response:
+        """GET /runs/{run_id}/stream: follow from ``Last-Event-ID`` or ``?after=``."""
+        run = await self._owned(request.path_params["run_id"], principal)
+        return await self._follow(request, run, with_run_id=False)
+
+    async def cancel(self, request: Request, principal: Principal) -> Response:
+        """POST /runs/{run_id}/cancel: stop it; what it produced is kept."""
+        run = await self._owned(request.path_params["run_id"], principal)
+        run = await self._runner.cancel(run.id)
+        return json_response(brief(run), status=200 if run.ended else 202)
+
+    async def resume(self, request: Request, principal: Principal) -> Response:
+        """POST /runs/{run_id}/resume: answer an interrupted run with a new one, and follow that."""
+        interrupted = await self._owned(request.path_params["run_id"], principal)
+        body = await self._body(request, ResumeBody)
+        if interrupted.status != "interrupted":
+            raise RunConflict(f"the run does not wait for an answer: it is {interrupted.status}")
+        transcript = await transcript_of(self._log, interrupted)
+        resumed = RunRequest(
+            thread_id=interrupted.thread_id or interrupted.id,
+            config=body.config,
+            resumes=interrupted.id,
+            answer=_answers(body, [interrupt.interrupt_id for interrupt in transcript.interrupts]),
+        )
+        run = await self._start(request, principal, resumed, body.run_id)
+        return await self._follow(request, run, with_run_id=False)
+
+    # -- lists ------------------------------------------------------------------------------------------
+
+    async def runs(self, request: Request, principal: Principal) -> Response:
+        """GET /runs: the caller's runs, newest first."""
+        query = request.query_params
+        limit = _limit(query)
+        found = await self._log.list(
+            principal.id,
+            source=self._mount.name,
+            thread_id=query.get("thread_id"),
+            before=query.get("before"),
+            limit=limit + 1,
+        )
+        following = found[limit - 1].id if len(found) > limit else None
+        return json_response(RunPage(runs=[brief(run) for run in found[:limit]], next=following))
+
+    async def threads(self, request: Request, principal: Principal) -> Response:
+        """GET /threads: the caller's conversations, newest first."""
+        query = request.query_params
+        limit = _limit(query)
+        found = await self._log.threads(
+            principal.id, source=self._mount.name, before=query.get("before"), limit=limit + 1
+        )
+        following = found[limit - 1].id if len(found) > limit else None
+        return json_response(ThreadPage(threads=list(found[:limit]), next=following))
+
+    async def thread(self, request: Request, principal: Principal) -> Response:
+        """GET /threads/{thread_id}: its newest 200 runs, oldest first, and the messages they fold into."""
+        thread_id: str = request.path_params["thread_id"]
+        runs = await self._log.list(principal.id, source=self._mount.name, thread_id=thread_id, limit=MAX_PAGE)
+        if not runs:
+            raise ThreadNotFound(thread_id)
+        messages: list[Any] = []
+        for run in reversed(runs):
+            messages.extend((await transcript_of(self._log, run)).messages)
+        return json_response(ThreadView(id=thread_id, runs=[brief(run) for run in reversed(runs)], messages=messages))
+
+    async def schemas(self, request: Request, principal: Principal) -> Response:  # noqa: ARG002 - a handler
+        """GET /schemas: JSON Schemas of input, output and config."""
+        if self._schemas is None:
+            self._schemas = await anyio.to_thread.run_sync(self._mount.source.schemas)
+        return json_response(self._schemas)
+
+    # -- shared -----------------------------------------------------------------------------------------
+
+    async def _body(self, request: Request, kind: type[T]) -> T:
+        return await read_body(request, kind, limit=self._max_body_bytes)
+
+    async def _owned(self, run_id: str, principal: Principal) -> Run:
+        """Return the run if it is one of this mount's and the caller's; else it does not exist for them."""
+        run = await self._log.get(run_id)
+        if run.owner != principal.id or run.source != self._mount.name:
+            raise RunNotFound(run_id)
+        return run
+
+    async def _start(self, request: Request, principal: Principal, wanted: RunRequest, run_id: str | None) -> Run:
+        key = request.headers.get("idempotency-key")
+        if key is not None and not 0 < len(key) <= 255:
+            raise InvalidInput("Idempotency-Key must have 1 to 255 characters")
+        created = await self._runner.start(self._mount, wanted, owner=principal.id, run_id=run_id, idempotency_key=key)
+        return created.run
+
+    async def _start_and_follow(
+        self, request: Request, principal: Principal, body: StartBody, *, with_run_id: bool
+    ) -> Response:
+        _coalescing(request.query_params)  # refused before anything is started
+        run = await self._start(request, principal, _request_of(body), body.run_id)
+        return await self._follow(request, run, with_run_id=with_run_id)
+
+    async def _follow(self, request: Request, run: Run, *, with_run_id: bool) -> Response:
+        after = _after(request, run)
+        tokens, milliseconds = _coalescing(request.query_params)
+        await self._log.read(run.id, after=after, limit=1)  # refuses a cursor before the first byte
+        if run.ended and after == run.last_seq and after > 0:
+            return Response(status_code=204, headers={"Unspool-Run-Id": run.id, "Cache-Control": "no-cache"})
+        return FollowerResponse(
+            self._runner,
+            run.id,
+            after=after,
+            codec=_codec(request.headers, run.id if with_run_id else None),
+            heartbeat=self._heartbeat,
+            headers={"Content-Location": f"{request.scope.get('root_path', '')}{self._path}/runs/{run.id}/stream"},
+            coalesce_tokens=tokens,
+            coalesce_ms=milliseconds,
+        )
+
+    async def _finished(self, run: Run) -> InvokeView:
+        transcript = Transcript()
+        async with opened(followed(self._runner, run.id, after=0, idle=self._heartbeat)) as batches:
+            async for batch in batches:
+                for record in batch:
+                    transcript.fold(record)
+        ended = await self._log.get(run.id)
+        return InvokeView(
+            run_id=run.id,
+            status=ended.status,
+            thread_id=run.thread_id,
+            output=transcript.output,
+            error=transcript.error,
+            usage=transcript.usage,
+            interrupts=transcript.interrupts or None,
+        )
+
+
+def _request_of(body: StartBody) -> RunRequest:
+    return RunRequest(input=body.input, thread_id=body.thread_id, config=body.config)
+
+
+def _after(request: Request, run: Run) -> int:
+    """Where to begin. The header wins: EventSource keeps the old URL when it reconnects."""
+    text = request.headers.get("last-event-id") or request.query_params.get("after")
+    if not text:
+        return 0
+    cursor = parse_cursor(text)
+    if cursor.run_id not in {None, run.id}:
+        raise CursorUnknown(asked=text[:200], last=run.last_seq)
+    return cursor.seq
+
+
+def _codec(headers: Headers, run_id: str | None) -> Codec:
+    accepted = headers.get("accept", "")
+    ndjson, sse = accepted.find("application/x-ndjson"), accepted.find("text/event-stream")
+    return NativeNdjson() if ndjson >= 0 and (sse < 0 or ndjson < sse) else NativeSse(run_id)
+
+
+def _coalescing(query: QueryParams) -> tuple[int, int]:
+    tokens = query.get("coalesce_tokens")
+    milliseconds = query.get("coalesce_ms")
+    return (
+        whole_number(tokens, "coalesce_tokens", default=0, low=2, high=MAX_COALESCE_TOKENS),
+        whole_number(milliseconds, "coalesce_ms", default=0, low=1, high=MAX_COALESCE_MS),
+    )
+
+
+def _limit(query: QueryParams) -> int:
+    return whole_number(query.get("limit"), "limit", default=PAGE, low=1, high=MAX_PAGE)
+
+
+def _text_or_json(text: str) -> Any:
+    """An object or an array is JSON; all else is text, a number too."""
+    if text[:1] not in {"{", "["}:
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return text
+
+
+def _config(query: QueryParams) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(query.get("config", "{}"), type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise InvalidInput("the query parameter `config` must be a JSON object") from exc
+
+
+def _answers(body: ResumeBody, pending: list[str]) -> dict[str, Any]:
+    if body.answers is not None and body.answer is msgspec.UNSET:
+        unknown = sorted(body.answers.keys() - set(pending))
+        if unknown or not body.answers:
+            raise InvalidInput(f"answer these interrupts, by id: {', '.join(pending)}")
+        return body.answers
+    if body.answer is msgspec.UNSET or body.answers is not None:
+        raise InvalidInput("give either `answer` or `answers`")
+    if len(pending) != 1:
+        raise InvalidInput(f"there is more than one interrupt; give `answers` by id: {', '.join(pending)}")
+    return {pending[0]: body.answer}
