@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, cast
 
 from unspool.sources.base import Source
 from unspool.sources.functions import FunctionSource
@@ -25,7 +25,7 @@ def adapt(source: Any, *, name: str | None = None) -> Source:
         TypeError: It is none of these; the message says what to do.
     """
     if _is_source(source):
-        return source  # type: ignore[no-any-return]  # it has all that the protocol asks for
+        return cast("Source", source)
     names = {f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in type(source).__mro__}
     if "langgraph.Pregel" in names:
         from unspool.sources.langgraph import LangGraphSource

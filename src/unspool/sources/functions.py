@@ -157,6 +157,6 @@ def _schema(annotation: object) -> dict[str, Any]:
     from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
 
     try:
-        return TypeAdapter(annotation).json_schema()
+        return TypeAdapter(cast("Any", annotation)).json_schema()
     except (PydanticSchemaGenerationError, PydanticUserError):
         return {}

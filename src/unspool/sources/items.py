@@ -39,7 +39,7 @@ class Items:
     """
 
     def __init__(self, run_id: str) -> None:
-        self._prefix = run_id
+        self._prefix = run_id[-12:]  # enough to be unique in a thread, and it is on the wire with every token
         self._count = 0
         self._current: str | None = None
         self._messages: dict[str, None] = {}

@@ -1,0 +1,69 @@
+"""An iteration that runs beside its reader, so that what happens inside of it is seen as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Generic, TypeVar
+
+import anyio
+
+T = TypeVar("T")
+
+
+class Outbox(Generic[T]):
+    """What callbacks put in, and one reader takes out. One event loop; never blocks who puts in.
+
+    Not bounded: callbacks cannot wait. What bounds it is the model that it listens to, as in LangGraph itself.
+    """
+
+    def __init__(self) -> None:
+        self._items: list[T] = []
+        self._wake = anyio.Event()
+        self._closed = False
+
+    def put(self, item: T) -> None:
+        """Add ``item``."""
+        self._items.append(item)
+        self._wake.set()
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        self._closed = True
+        self._wake.set()
+
+    async def drain(self) -> list[T]:
+        """Return what is there, waiting for something. Empty: it is closed."""
+        while not self._items and not self._closed:
+            self._wake = anyio.Event()
+            await self._wake.wait()
+        items, self._items = self._items, []
+        return items
+
+
+async def driven(work: Callable[[Outbox[T]], Awaitable[None]]) -> AsyncGenerator[T, None]:
+    """Yield what ``work`` puts into the outbox that it is given, while it runs. Raises what it raises.
+
+    ``work`` runs in a task of its own, which this generator owns: closing the generator cancels the task and
+    waits for its end. (A task group around a ``yield`` would cancel the wrong code: PEP 789.)
+    """
+    outbox: Outbox[T] = Outbox()
+
+    async def run() -> None:
+        try:
+            await work(outbox)
+        finally:
+            outbox.close()
+
+    task = asyncio.create_task(run())
+    try:
+        while items := await outbox.drain():
+            for item in items:
+                yield item
+        await task
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # raised above, or overtaken by what closes us: not "never retrieved"

@@ -1,0 +1,72 @@
+"""Where a graph's run can be taken up again: at the last checkpoint that both the log and the checkpointer know.
+
+A source writes the id of each of its root checkpoints into the log, as transient ``data``. With durability
+``sync`` a checkpoint is stored before the step behind it begins. So whatever stands in the log behind the last
+such id belongs to steps that are done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.pregel import Pregel
+
+from unspool.events import Data, Record, Retry
+from unspool.sources.base import Call, ResumePoint
+
+Graph = Pregel[Any, Any, Any, Any]
+
+CHECKPOINT = "checkpoint"
+"""The name of the ``data`` events that carry checkpoint ids."""
+
+
+async def find_resume_point(graph: Graph, call: Call, records: Sequence[Record]) -> ResumePoint | None:
+    """Return where to go on. None: nothing of the run is in the log, so that it simply begins."""
+    if not records:
+        return None
+    for checkpoint, seq in reversed(_checkpoints(records)):
+        state = await graph.aget_state(_at(call, checkpoint))
+        # A checkpoint that is gone reads as an empty state.
+        if state.created_at is not None:
+            return ResumePoint(keep_seq=seq, position={"checkpoint": checkpoint})
+    return ResumePoint(keep_seq=1, position={"checkpoint": None, "again": True})
+
+
+def _checkpoints(records: Sequence[Record]) -> list[tuple[str, int]]:
+    """The checkpoints that the log holds, with their seqs, without those that a retry made void."""
+    found: list[tuple[str, int]] = []
+    for record in records:
+        if record.type == "data":
+            event = record.event
+            if isinstance(event, Data) and event.name == CHECKPOINT and event.transient:
+                found.append((event.value["id"], record.seq))
+        elif record.type == "retry":
+            event = record.event
+            if isinstance(event, Retry):
+                found = [(checkpoint, seq) for checkpoint, seq in found if seq <= event.keep_seq]
+    return found
+
+
+async def checkpoint_before(graph: Graph, call: Call) -> str | None:
+    """Return the thread's last checkpoint that is not of this run; None if the thread has none.
+
+    In that case what this run left in the thread is deleted, so that its input is not there twice.
+    """
+    thread = _at(call, None)
+    mine = False
+    async for state in graph.aget_state_history(thread):
+        if (state.metadata or {}).get("unspool_run_id") != call.run_id:
+            checkpoint: str = state.config["configurable"]["checkpoint_id"]
+            return checkpoint
+        mine = True
+    checkpointer = graph.checkpointer
+    if mine and checkpointer is not None and not isinstance(checkpointer, bool):
+        await checkpointer.adelete_thread(thread["configurable"]["thread_id"])
+    return None
+
+
+def _at(call: Call, checkpoint: str | None) -> RunnableConfig:
+    configurable = {"thread_id": call.thread_id or call.run_id}
+    return {"configurable": configurable if checkpoint is None else {**configurable, "checkpoint_id": checkpoint}}
