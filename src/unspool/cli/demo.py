@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from fastapi import FastAPI
 
-from unspool.cli.serving import checked_port, serve_app
+from unspool.cli.serving import checked_port, serve_app, shutdown_at_signal
 from unspool.errors import UnspoolError
 from unspool.eventlog import SQLiteLog
 from unspool.http import Unspool
@@ -44,11 +44,9 @@ def run_demo(*, base_url: str | None, model: str | None, api_key: str | None, ho
     app = _make_app(directory, local, base_url=base_url, model=name, api_key=api_key or "none")
     where = "on this machine, embedded: fluent and often wrong" if embedded else base_url or "OpenAI"
 
-    def ready() -> None:
-        typer.echo(f"Model  {name} ({where})\nPage   http://{host}:{port}/\nLog    {directory / 'runs.sqlite'}")
-        typer.echo("Starting. Ctrl-C stops it; started again, it goes on where it was.")
-
-    serve_app(app, host=host, port=port, grace=GRACE, ready=ready)
+    typer.echo(f"Model  {name} ({where})\nPage   http://{host}:{port}/\nLog    {directory / 'runs.sqlite'}")
+    typer.echo("Starting. Ctrl-C stops it; started again, it goes on where it was.")
+    serve_app(app, host=host, port=port, grace=GRACE)
 
 
 def _make_app(directory: Path, local: LocalModel | None, *, base_url: str | None, model: str, api_key: str) -> FastAPI:
@@ -56,7 +54,7 @@ def _make_app(directory: Path, local: LocalModel | None, *, base_url: str | None
     unspool = Unspool(log=SQLiteLog(directory / "runs.sqlite"), lease=LEASE, grace=GRACE)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Any], None]:
         from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
         from unspool.cli.demo_agent import build_agent
@@ -75,6 +73,8 @@ def _make_app(directory: Path, local: LocalModel | None, *, base_url: str | None
             )
             unspool.add_routes(app, agent, path="/agent", options=RunOptions(first_token_timeout=60.0))
             await stack.enter_async_context(unspool)
+            await stack.enter_async_context(shutdown_at_signal(unspool))
+            typer.echo("Ready.")
             yield {"unspool": unspool}
 
     app.router.lifespan_context = lifespan

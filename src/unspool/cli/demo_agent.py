@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, SystemMessage, trim_messages
+from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -72,7 +73,11 @@ def build_agent(
         max_retries=0,  # Unspool tries again, and says so
     )
     shorten = trim_messages(
-        max_tokens=HISTORY_TOKENS, token_counter="approximate", strategy="last", start_on="human", include_system=True
+        max_tokens=HISTORY_TOKENS,
+        token_counter=count_tokens_approximately,
+        strategy="last",
+        start_on="human",
+        include_system=True,
     )
 
     def route(state: MessagesState) -> str:
@@ -111,4 +116,4 @@ def _conversation(messages: list[AnyMessage]) -> list[AnyMessage]:
 
 
 def _text(message: AnyMessage) -> str:
-    return message.text if isinstance(message.content, str | list) else ""
+    return str(message.text)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -25,7 +27,6 @@ from unspool.events import (
     Start,
     StepEnd,
     StepStart,
-    Token,
     ToolCall,
     ToolEnd,
     Transcript,
@@ -101,30 +102,20 @@ async def follow_run(log: str, run_id: str) -> None:
 
 def describe(event: AnyEvent) -> str | None:
     """One line on an event; None for those that only carry text."""
-    match event:
-        case Start():
-            return f"start        {event.source}, attempt {event.attempt}"
-        case MessageStart():
-            return f"message      {event.role} {event.name or ''}"
-        case MessageEnd():
-            return f"message ends {event.finish_reason or ''}"
-        case StepStart():
-            return f"step         {event.name}"
-        case StepEnd():
-            return f"step ends    {event.name}"
-        case ToolCall():
-            return f"tool         {event.name} {event.args}"
-        case ToolEnd():
-            return f"tool ends    {event.error or event.result}"
-        case Interrupt():
-            return f"interrupt    {event.value}"
-        case Retry():
-            return f"retry        attempt {event.attempt}: {event.reason}; what came after {event.keep_seq} is void"
-        case Error():
-            return f"error        {event.code}: {event.message}"
-        case End():
-            return f"end          {event.status}"
-        case Token():
-            return None
-        case _:
-            return None
+    line = _LINES.get(type(event))
+    return None if line is None else line(event)
+
+
+_LINES: dict[type, Callable[[Any], str]] = {
+    Start: lambda e: f"start        {e.source}, attempt {e.attempt}",
+    MessageStart: lambda e: f"message      {e.role} {e.name or ''}",
+    MessageEnd: lambda e: f"message ends {e.finish_reason or ''}",
+    StepStart: lambda e: f"step         {e.name}",
+    StepEnd: lambda e: f"step ends    {e.name}",
+    ToolCall: lambda e: f"tool         {e.name} {e.args}",
+    ToolEnd: lambda e: f"tool ends    {e.error or e.result}",
+    Interrupt: lambda e: f"interrupt    {e.value}",
+    Retry: lambda e: f"retry        attempt {e.attempt}: {e.reason}; what came after {e.keep_seq} is void",
+    Error: lambda e: f"error        {e.code}: {e.message}",
+    End: lambda e: f"end          {e.status}",
+}

@@ -82,8 +82,6 @@ def serve_replay(log: str, run_id: str, *, speed: float, host: str, port: int) -
     unspool.add_routes(app, ReplaySource(records, speed=speed), path="/agent", options=options)
     add_page(app, agent_path="/agent", title="Replay", note=f"Every question is answered with run {run_id}.")
 
-    def ready() -> None:
-        pace = f"{speed:g} times its pace" if speed else "as fast as it goes"
-        typer.echo(f"Agent  http://{host}:{port}/agent, {pace}\nPage   http://{host}:{port}/\nCtrl-C stops it.")
-
-    serve_app(app, host=host, port=port, grace=1.0, ready=ready)
+    pace = f"{speed:g} times its pace" if speed else "as fast as it goes"
+    typer.echo(f"Agent  http://{host}:{port}/agent, {pace}\nPage   http://{host}:{port}/\nCtrl-C stops it.")
+    serve_app(app, host=host, port=port, grace=1.0)

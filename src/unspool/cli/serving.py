@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -16,7 +18,6 @@ import msgspec
 import typer
 import uvicorn
 from fastapi import FastAPI
-from typing_extensions import override
 
 from unspool.eventlog import EventLog, MemoryLog, SQLiteLog
 from unspool.http import Unspool
@@ -35,18 +36,27 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     grace: float
 
 
-class Server(uvicorn.Server):
-    """A uvicorn that tells Unspool at the signal, and not only once every response is done.
+@asynccontextmanager
+async def shutdown_at_signal(unspool: Unspool) -> AsyncGenerator[None, None]:
+    """Tell ``unspool`` when the process is told to stop, and not only once every response is done.
 
-    Uvicorn waits for open responses before it ends the lifespan, and those wait for their runs.
+    Uvicorn waits for open responses before it ends the lifespan, and those wait for their runs. Its own handlers
+    are called as before.
     """
+    before: dict[int, Any] = {}
 
-    @override
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        unspool = self.lifespan.state.get("unspool") if hasattr(self, "lifespan") else None
-        if isinstance(unspool, Unspool):
-            unspool.begin_shutdown()
-        super().handle_exit(sig, frame)
+    def handle(sig: int, frame: FrameType | None) -> None:
+        unspool.begin_shutdown()
+        if callable(before[sig]):
+            before[sig](sig, frame)
+
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        before[wanted] = signal.signal(wanted, handle)
+    try:
+        yield
+    finally:
+        for sig, handler in before.items():
+            signal.signal(sig, handler)
 
 
 def load_target(target: str) -> Any:
@@ -99,10 +109,15 @@ def open_log(log: str) -> EventLog:
 def make_app() -> FastAPI:
     """The app of a worker process, from the settings in its environment."""
     settings = msgspec.json.decode(os.environ[SETTINGS], type=ServeSettings)
-    source = load_target(settings.target)
-    app = FastAPI(title=settings.target)
     unspool = Unspool(log=open_log(settings.log), grace=settings.grace)
-    unspool.add_routes(app, source, path=settings.path)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        async with shutdown_at_signal(unspool):
+            yield
+
+    app = FastAPI(title=settings.target, lifespan=lifespan)
+    unspool.add_routes(app, load_target(settings.target), path=settings.path)
     add_page(app, agent_path=settings.path, title=settings.target)
     return app
 
@@ -116,7 +131,7 @@ def serve_target(settings: ServeSettings, *, host: str, port: int, workers: int,
     port = checked_port(host, port)
     typer.echo(f"Agent     http://{host}:{port}{settings.path}\nPage      http://{host}:{port}/")
     typer.echo(f"API docs  http://{host}:{port}/docs\nLog       {settings.log}\nCtrl-C stops it.")
-    config = uvicorn.Config(
+    uvicorn.run(
         "unspool.cli.serving:make_app",
         factory=True,
         host=host,
@@ -124,28 +139,18 @@ def serve_target(settings: ServeSettings, *, host: str, port: int, workers: int,
         workers=workers,
         reload=reload,
         log_level="warning",
-        timeout_graceful_shutdown=int(settings.grace) + 15,
+        timeout_graceful_shutdown=_patience(settings.grace),
     )
-    run_server(config, Server(config))
 
 
-def run_server(config: uvicorn.Config, server: uvicorn.Server) -> None:
-    """Run one process, several, or one that restarts when files change, as ``uvicorn.run`` does."""
-    from uvicorn.supervisors import ChangeReload, Multiprocess
-
-    if config.should_reload:
-        ChangeReload(config, target=server.run, sockets=[config.bind_socket()]).run()
-    elif config.workers > 1:
-        Multiprocess(config, target=server.run, sockets=[config.bind_socket()]).run()
-    else:
-        server.run()
-
-
-def serve_app(app: FastAPI, *, host: str, port: int, grace: float, ready: Callable[[], None]) -> None:
+def serve_app(app: FastAPI, *, host: str, port: int, grace: float) -> None:
     """Serve an app that is made already, in this process."""
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=int(grace) + 15)
-    ready()
-    Server(config).run()
+    uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=_patience(grace))
+
+
+def _patience(grace: float) -> int:
+    """Seconds that uvicorn waits for open responses: until the runs have had theirs, and a little more."""
+    return int(grace) + 15
 
 
 def checked_port(host: str, port: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import anyio
@@ -27,7 +27,7 @@ class Waiters:
         return list(self._by_key)
 
     @contextmanager
-    def waiting(self, key: str, timeout: float) -> Iterator[asyncio.Future[None]]:
+    def waiting(self, key: str, timeout: float) -> Generator[asyncio.Future[None], None, None]:
         """Wait for ``key``, from here on: the future is done when it is woken, or a second after the time-out."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (time.monotonic() + timeout, future)

@@ -6,7 +6,7 @@ The rules are in ``spec/PROTOCOL.md``, section 7, and in ``spec/fixtures/transcr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import jsonpatch
 import msgspec
@@ -212,7 +212,7 @@ class Transcript:
         self._attempt = retry.attempt
 
     def _apply(self, event: AnyEvent) -> None:
-        apply = _APPLY.get(type(event))
+        apply = self._APPLY.get(type(event))
         if apply is not None:
             apply(self, event)
 
@@ -327,6 +327,28 @@ class Transcript:
     def _on_end(self, event: End) -> None:
         self._end = event
 
+    _APPLY: ClassVar[Mapping[type, Callable[[Any, Any], None]]] = {
+        Start: _on_start,
+        MessageStart: _on_message_start,
+        Token: _on_text,
+        Reasoning: _on_text,
+        MessageEnd: _on_message_end,
+        ToolStart: _on_tool_start,
+        ToolArgs: _on_tool_args,
+        ToolCall: _on_tool_call,
+        ToolEnd: _on_tool_end,
+        StepStart: _on_step_start,
+        StepEnd: _on_step_end,
+        State: _on_state,
+        Data: _on_data,
+        Citation: _on_citation,
+        File: _on_file,
+        Usage: _on_usage,
+        Interrupt: _on_interrupt,
+        Error: _on_error,
+        End: _on_end,
+    }
+
     # -- looking ----------------------------------------------------------------------------------------
 
     @property
@@ -435,8 +457,9 @@ def _messages_of(start: Start) -> list[Message]:
         return []
     found: list[Message] = []
     for index, item in enumerate(cast("list[object]", messages)):
-        fields = cast("Mapping[str, Any]", item) if isinstance(item, Mapping) else {}
-        role, content = fields.get("role") or _ROLES.get(str(fields.get("type"))), fields.get("content")
+        fields: Mapping[str, Any] = cast("Mapping[str, Any]", item) if isinstance(item, Mapping) else {}
+        role: object = fields.get("role") or _ROLES.get(str(fields.get("type")))
+        content: object = fields.get("content")
         if isinstance(role, str) and isinstance(content, str):
             found.append(_asked(start.run_id, index, _ROLES.get(role, role), content))
     return found
@@ -447,25 +470,3 @@ def _asked(run_id: str, index: int, role: str, text: str) -> Message:
 
 
 _ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
-
-_APPLY: dict[type, Callable[[Transcript, Any], None]] = {
-    Start: Transcript._on_start,
-    MessageStart: Transcript._on_message_start,
-    Token: Transcript._on_text,
-    Reasoning: Transcript._on_text,
-    MessageEnd: Transcript._on_message_end,
-    ToolStart: Transcript._on_tool_start,
-    ToolArgs: Transcript._on_tool_args,
-    ToolCall: Transcript._on_tool_call,
-    ToolEnd: Transcript._on_tool_end,
-    StepStart: Transcript._on_step_start,
-    StepEnd: Transcript._on_step_end,
-    State: Transcript._on_state,
-    Data: Transcript._on_data,
-    Citation: Transcript._on_citation,
-    File: Transcript._on_file,
-    Usage: Transcript._on_usage,
-    Interrupt: Transcript._on_interrupt,
-    Error: Transcript._on_error,
-    End: Transcript._on_end,
-}

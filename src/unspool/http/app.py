@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -148,7 +148,7 @@ class Unspool:
         inner = app.router.lifespan_context
 
         @asynccontextmanager
-        async def lifespan(started: Any) -> AsyncIterator[dict[str, Any]]:
+        async def lifespan(started: Any) -> AsyncGenerator[dict[str, Any], None]:
             async with self, inner(started) as state:
                 yield {**(state or {}), "unspool": self}
 

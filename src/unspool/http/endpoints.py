@@ -21,6 +21,7 @@ class Endpoint:
         self._authenticate = authenticate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         request = Request(scope, receive)
         try:
             response = await self._handler(request, await self._authenticate(request))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import msgspec
@@ -79,6 +79,7 @@ class WebSocketEndpoint:
         self._heartbeat = heartbeat
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket until the client leaves."""
         socket = WebSocket(scope, receive, send)
         try:
             principal = await self._authenticate(socket)
@@ -108,12 +109,11 @@ class _Session:
         async with anyio.create_task_group() as tasks:
             try:
                 while True:
-                    with anyio.move_on_after(SILENCE_SECONDS) as silence:
+                    with anyio.fail_after(SILENCE_SECONDS):
                         text = await self._socket.receive_text()
-                    if silence.cancelled_caught:
-                        await self._socket.close(CLOSE_SILENT, "no heartbeat")
-                        break
                     await self._take(text, tasks, max_message_bytes)
+            except TimeoutError:
+                await self._socket.close(CLOSE_SILENT, "no heartbeat")
             except (WebSocketDisconnect, KeyError):  # KeyError: a binary message, which the protocol does not have
                 pass
             tasks.cancel_scope.cancel()
@@ -121,16 +121,11 @@ class _Session:
     async def _take(self, text: str, tasks: TaskGroup, limit: int) -> None:
         message: ClientMessage | None = None
         try:
-            if len(text) > limit:
-                raise InvalidInput(f"a message is over the limit of {limit:,} characters")
-            message = decode_json(text, ClientMessage)  # type: ignore[arg-type]  # a union is a type to msgspec
+            message = _message_of(text, limit)
             await self._obey(message, tasks)
         except Exception as exc:  # noqa: BLE001 - logged under an error id, and answered
-            answer = {"type": "error", "problem": problem_of(exc)}
-            for field in ("ref", "run_id"):
-                if (value := getattr(message, field, None)) is not None:
-                    answer[field] = value
-            await self._send(answer)
+            about = {name: getattr(message, name, None) for name in ("ref", "run_id")}
+            await self._send({"type": "error", "problem": problem_of(exc), **about})
 
     async def _obey(self, message: ClientMessage, tasks: TaskGroup) -> None:
         match message:
@@ -192,9 +187,13 @@ class _Session:
         return run
 
 
+def _message_of(text: str, limit: int) -> ClientMessage:
+    if len(text) > limit:
+        raise InvalidInput(f"a message is over the limit of {limit:,} characters")
+    message: ClientMessage = decode_json(text, cast("Any", ClientMessage))
+    return message
+
+
 def _event_message(run_id: str, record: Record) -> str:
-    return '{"type":"event","run_id":%s,"seq":%d,"event":%s}' % (
-        msgspec.json.encode(run_id).decode(),
-        record.seq,
-        record.data.decode(),
-    )
+    head = msgspec.json.encode(run_id).decode()
+    return f'{{"type":"event","run_id":{head},"seq":{record.seq},"event":{record.data.decode()}}}'

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 MODEL_NAME = "smollm2-135m"
 CONTEXT_TOKENS = 8192
@@ -17,8 +18,9 @@ MAX_TOKENS = 512
 
 def main(path: str, port: int) -> None:
     """Serve the weights at ``path``. Blocks for ever."""
-    import xllamacpp
+    import xllamacpp as untyped
 
+    xllamacpp: Any = untyped
     params = xllamacpp.CommonParams()
     params.model.path = path
     params.model_alias = {MODEL_NAME}  # else the file's path is in every chunk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import anyio
@@ -57,7 +57,7 @@ class Followers:
         return len(self._by_run[run_id]) if run_id in self._by_run else 0
 
     @contextmanager
-    def attached(self, follower: Follower) -> Iterator[None]:
+    def attached(self, follower: Follower) -> Generator[None, None, None]:
         """Count ``follower`` in for as long as the context is entered."""
         run_id = follower.run_id
         self._by_run[run_id].add(follower)

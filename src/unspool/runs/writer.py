@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import anyio
@@ -114,7 +114,7 @@ class Writer:
             raise self.stopped
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncGenerator[None, None]:
         """Write in the background for as long as the context is entered."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._write)

@@ -95,13 +95,13 @@ class LangGraphSource(Source):
         if not self._has_memory:
             return given
         if call.position is not None and call.position.get("checkpoint") and not call.position.get("again"):
-            config["configurable"]["checkpoint_id"] = call.position["checkpoint"]
+            config.setdefault("configurable", {})["checkpoint_id"] = call.position["checkpoint"]
             return None
         if call.attempt > 1:
             # An earlier attempt may have put the input into the thread already: begin before it.
             before = await checkpoint_before(self._graph, call)
             if before is not None:
-                config["configurable"]["checkpoint_id"] = before
+                config.setdefault("configurable", {})["checkpoint_id"] = before
         if call.answer is not None:
             await self._check_answer(call.answer, config)
         return given

@@ -54,16 +54,14 @@ async def checkpoint_before(graph: Graph, call: Call) -> str | None:
 
     In that case what this run left in the thread is deleted, so that its input is not there twice.
     """
-    thread = _at(call, None)
     mine = False
-    async for state in graph.aget_state_history(thread):
+    async for state in graph.aget_state_history(_at(call, None)):
         if (state.metadata or {}).get("unspool_run_id") != call.run_id:
-            checkpoint: str = state.config["configurable"]["checkpoint_id"]
-            return checkpoint
+            return str(state.config.get("configurable", {})["checkpoint_id"])
         mine = True
     checkpointer = graph.checkpointer
     if mine and checkpointer is not None and not isinstance(checkpointer, bool):
-        await checkpointer.adelete_thread(thread["configurable"]["thread_id"])
+        await checkpointer.adelete_thread(call.thread_id or call.run_id)
     return None
 
 

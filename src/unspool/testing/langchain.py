@@ -61,7 +61,7 @@ def done(finish_reason: str = "stop", *, input_tokens: int = 5, output_tokens: i
 class ScriptedChatModel(BaseChatModel):
     """Streams one scripted turn per call, beginning anew behind the last.
 
-    ``ScriptedChatModel.of([*tool_call("add", "c1", '{"a":', "1}"), *done("tool_calls")], [*text("It", " is 1"), *done()])``
+    ``ScriptedChatModel.of([*tool_call("add", "c1", '{"a":', "1}"), *done("tool_calls")], [*text("It is 1"), *done()])``
 
     An exception in a turn is raised at that point; a number stalls for so many seconds. Tools may be bound, and
     are ignored. ``calls`` holds the messages of every call.
@@ -107,7 +107,7 @@ class ScriptedChatModel(BaseChatModel):
         for chunk in self._next(messages):
             if isinstance(chunk, Exception):
                 raise chunk
-            if isinstance(chunk, float):
+            if not isinstance(chunk, AIMessageChunk):
                 await anyio.sleep(chunk)
                 continue
             await anyio.lowlevel.checkpoint()
