@@ -82,7 +82,7 @@ class MemoryLog(EventLog):
     ) -> None:
         self._waiters.wake_all()
         self._cancels.wake_all()
-        await self._stack.__aexit__(exc_type, exc, traceback)
+        await self._stack.__aexit__(None, None, None)  # the body's own exception is not ours to wrap
 
     @override
     async def create(self, new: NewRun) -> Created:

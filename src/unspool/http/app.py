@@ -177,7 +177,7 @@ class Unspool:
         """Stop the runner in good order, then close the log."""
         self._entered -= 1
         if self._entered == 0:
-            await self._stack.__aexit__(exc_type, exc, traceback)
+            await self._stack.__aexit__(None, None, None)  # the body's own exception is not ours to wrap
 
 
 def add_routes(

@@ -97,7 +97,7 @@ class LocalModel:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._stack.__aexit__(exc_type, exc, traceback)
+        await self._stack.__aexit__(None, None, None)  # the body's own exception is not ours to wrap
         await self._stop()
 
     async def _start(self) -> None:

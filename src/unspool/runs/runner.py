@@ -181,7 +181,7 @@ class Runner:
             await self._drained.wait()
         tasks.cancel_scope.cancel()
         self._tasks = None
-        await tasks.__aexit__(exc_type, exc, traceback)
+        await tasks.__aexit__(None, None, None)  # the body's own exception is not ours to wrap
 
     def begin_shutdown(self) -> None:
         """Take no more runs, and let those that run end within the grace. Safe to call from a signal handler."""

@@ -86,8 +86,7 @@ class SQLiteLog(EventLog):
     ) -> None:
         self._waiters.wake_all()
         self._cancels.wake_all()
-        with anyio.CancelScope(shield=True):  # bounded: the writer finishes what was submitted, and takes no more
-            await self._stack.__aexit__(exc_type, exc, traceback)
+        await self._stack.__aexit__(None, None, None)  # the body's own exception is not ours to wrap
         self._writer = self._reader = None
 
     def _open(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:

@@ -10,7 +10,7 @@ import msgspec
 
 from unspool.errors import IdempotencyConflict, RunIdTaken, RunNotFound, ThreadNotFound
 from unspool.eventlog.base import READ_BYTES, Appended, Created, Lease, NewRun, Retention, Run, Thread
-from unspool.eventlog.packing import check_cursor, outcome_of, pack, status_after, unpack
+from unspool.eventlog.packing import check_cursor, outcome_of, pack, status_after, unpack, up_to_bytes
 from unspool.eventlog.sqlite.schema import NOW
 from unspool.events import EndStatus, Record
 
@@ -110,7 +110,7 @@ def append(db: sqlite3.Connection, run_id: str, epoch: int, first_seq: int, even
     return Written(Appended("ok", last_seq, bool(cancel)), at, status)
 
 
-def read(db: sqlite3.Connection, run_id: str, after: int, limit: int) -> list[Record]:
+def read(db: sqlite3.Connection, run_id: str, after: int, limit: int) -> Sequence[Record]:
     check_cursor(after, get(db, run_id))
     rows = db.execute(
         "SELECT first_seq, at, events FROM batch WHERE run_id = ? AND last_seq > ? ORDER BY last_seq", (run_id, after)
@@ -125,7 +125,7 @@ def read(db: sqlite3.Connection, run_id: str, after: int, limit: int) -> list[Re
         total += len(packed)
         if len(records) >= limit or total > READ_BYTES:
             break
-    return records[:limit]
+    return up_to_bytes(records[:limit])
 
 
 def page_of_runs(

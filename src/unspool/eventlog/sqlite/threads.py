@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import anyio
 from typing_extensions import override
 
 from unspool.errors import LogUnavailable
@@ -121,7 +122,8 @@ class LogThread(threading.Thread):
         """Let it finish what was submitted, and wait for its end. The connection is closed then."""
         self._stopping = True
         self._jobs.put(None)
-        await self._loop.run_in_executor(None, self.join)
+        with anyio.CancelScope(shield=True):  # bounded by what was submitted; nothing more is taken
+            await anyio.to_thread.run_sync(self.join)
 
     def settle_later(self, settled: list[Settled]) -> None:
         """Hand results to the event loop: one call, however many."""
