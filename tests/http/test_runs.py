@@ -78,9 +78,7 @@ async def test_event_source_resumes_its_run_instead_of_starting_another() -> Non
     async with serve(_app(source)) as url, httpx.AsyncClient() as client:
         first = await client.get(f"{url}/agent/stream", params={"input": '{"q": 1}'})
         ids = ids_of(first.content)
-        again = await client.get(
-            f"{url}/agent/stream", params={"input": '{"q": 1}'}, headers={"Last-Event-ID": ids[1]}
-        )
+        again = await client.get(f"{url}/agent/stream", params={"input": '{"q": 1}'}, headers={"Last-Event-ID": ids[1]})
         assert ids_of(again.content) == ids[2:]
         assert ids[0] == f"{first.headers['unspool-run-id']}:1"
         assert [call.input for call in source.calls] == [{"q": 1}]

@@ -40,7 +40,7 @@ from unspool.events.types import (
 )
 
 
-class TextPart(msgspec.Struct, tag="text", kw_only=True):
+class TextPart(msgspec.Struct, tag="text", kw_only=True, omit_defaults=True):
     """What was said, or (``kind`` reasoning) thought."""
 
     text: str
@@ -241,6 +241,7 @@ class Transcript:
             text = self._open[event.message_id] = (kind, _Growing())
             self._growing.append((part, text[1]))
         text[1].add(event.text)
+        self._speaker = event.message_id
 
     def _add_part(self, message_id: str, part: Part) -> None:
         self._message(message_id).parts.append(part)

@@ -1,4 +1,4 @@
-import {Refused, ask, follow, start} from './connection.js'
+import {ask, follow, Refused, start} from './connection.js'
 import {Run} from './run.js'
 import {RunView} from './view.js'
 
@@ -32,7 +32,8 @@ let pinned = true
 
 /** Renders once per frame, however many events came. */
 function changed() {
-  frame ||= requestAnimationFrame(() => {
+  if (frame) return
+  frame = requestAnimationFrame(() => {
     frame = 0
     for (const view of views) if (!view.closed || view.attempt !== view.run.messages) view.render()
     if (pinned) log.scrollTop = log.scrollHeight
@@ -175,7 +176,8 @@ async function listThreads() {
     const when = new Date(updated_at * 1000).toLocaleString([], {dateStyle: 'medium', timeStyle: 'short'})
     return new Option(when, id, false, id === thread)
   })
-  if (!found.some((/** @type {any} */ {id}) => id === thread)) options.unshift(new Option('New chat', thread, true, true))
+  if (!found.some((/** @type {any} */ {id}) => id === thread))
+    options.unshift(new Option('New chat', thread, true, true))
   threads.replaceChildren(...options)
 }
 
@@ -252,5 +254,3 @@ window.addEventListener('hashchange', () => {
 })
 
 await open(location.hash.slice(1) || crypto.randomUUID())
-
-

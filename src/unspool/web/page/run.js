@@ -14,25 +14,27 @@ export class Run {
     this.seq = 0
     /** @type {{seq: number, event: Event}[]} */
     this.events = []
-    this.clear()
   }
 
-  clear() {
-    /** @type {Map<string, Message>} */
-    this.messages = new Map()
-    /** @type {Map<string, ToolPart>} */
-    this.tools = new Map()
-    /** @type {{id: string, value: unknown}[]} */
-    this.interrupts = []
-    /** @type {Event | undefined} */
-    this.error = undefined
-    this.status = 'running'
-    this.tokens = 0
-    this.speaker = ''
-    /** @type {unknown} */
-    this.input = undefined
-    /** @type {number | undefined} */
-    this.rate = undefined
+  /** @type {Map<string, Message>} */
+  messages = new Map()
+  /** @type {Map<string, ToolPart>} */
+  tools = new Map()
+  /** @type {{id: string, value: unknown}[]} */
+  interrupts = []
+  /** @type {Event | undefined} */
+  error = undefined
+  status = 'running'
+  tokens = 0
+  speaker = ''
+  /** @type {unknown} */
+  input = undefined
+  /** @type {number | undefined} */
+  rate = undefined
+
+  #clear() {
+    const {messages, tools, interrupts, error, status, tokens, speaker, input, rate} = new Run(this.id)
+    Object.assign(this, {messages, tools, interrupts, error, status, tokens, speaker, input, rate})
   }
 
   /**
@@ -43,8 +45,8 @@ export class Run {
     if (seq <= this.seq) return
     this.seq = seq
     if (event.type === 'retry') {
-      this.events = this.events.filter(kept => kept.seq <= event['keep_seq'])
-      this.clear()
+      this.events = this.events.filter(kept => kept.seq <= event.keep_seq)
+      this.#clear()
       for (const kept of this.events) this.#apply(kept.event)
       return
     }
@@ -56,19 +58,19 @@ export class Run {
   #apply(event) {
     switch (event.type) {
       case 'start':
-        this.input = event['input']
+        this.input = event.input
         break
       case 'message_start':
-        this.#message(event['message_id'])
+        this.#message(event.message_id)
         break
       case 'token':
       case 'reasoning':
         this.#text(event)
         break
       case 'message_end': {
-        const message = this.#message(event['message_id'])
+        const message = this.#message(event.message_id)
         message.complete = true
-        message.finish = event['finish_reason']
+        message.finish = event.finish_reason
         break
       }
       case 'tool_start':
@@ -78,14 +80,14 @@ export class Run {
         this.#tool(event)
         break
       case 'interrupt':
-        this.interrupts.push({id: event['interrupt_id'], value: event['value']})
+        this.interrupts.push({id: event.interrupt_id, value: event.value})
         break
       case 'error':
         this.error = event
         break
       case 'end':
-        this.status = event['status']
-        this.rate = event['metrics']?.tokens_per_second
+        this.status = event.status
+        this.rate = event.metrics?.tokens_per_second
         break
     }
   }
@@ -104,25 +106,25 @@ export class Run {
   /** @param {Event} event */
   #text(event) {
     const kind = event.type === 'token' ? 'text' : 'reasoning'
-    const {parts} = this.#message(event['message_id'])
+    const {parts} = this.#message(event.message_id)
     const last = parts.at(-1)
-    if (last?.kind === kind) last.text += event['text']
-    else parts.push({kind, text: event['text']})
+    if (last?.kind === kind) last.text += event.text
+    else parts.push({kind, text: event.text})
     this.tokens += 1
   }
 
   /** @param {Event} event */
   #tool(event) {
-    const id = event['call_id']
+    const id = event.call_id
     let tool = this.tools.get(id)
     if (!tool) {
-      tool = {kind: 'tool', id, name: event['name'] ?? '', args: '', done: false}
+      tool = {kind: 'tool', id, name: event.name ?? '', args: '', done: false}
       this.tools.set(id, tool)
-      this.#message(event['message_id'] ?? (this.speaker || `${id}-message`)).parts.push(tool)
+      this.#message(event.message_id ?? (this.speaker || `${id}-message`)).parts.push(tool)
     }
-    if (event.type === 'tool_args') tool.args += event['text']
-    else if (event.type === 'tool_call') tool.args = JSON.stringify(event['args'], null, 1)
-    else if (event.type === 'tool_end') Object.assign(tool, {done: true, result: event['result'], error: event['error']})
+    if (event.type === 'tool_args') tool.args += event.text
+    else if (event.type === 'tool_call') tool.args = JSON.stringify(event.args, null, 1)
+    else if (event.type === 'tool_end') Object.assign(tool, {done: true, result: event.result, error: event.error})
   }
 
   get ended() {

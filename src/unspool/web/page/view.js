@@ -95,7 +95,8 @@ export class RunView {
     }
     if (shown.text.data !== part.args) shown.text.data = part.args
     if (part.done && !shown.node.querySelector('.result')) {
-      const result = part.error ?? (typeof part.result === 'string' ? part.result : JSON.stringify(part.result, null, 1))
+      const result =
+        part.error ?? (typeof part.result === 'string' ? part.result : JSON.stringify(part.result, null, 1))
       shown.node.append(element('pre', 'result', `→ ${result ?? 'done'}`))
       shown.node.classList.toggle('bad', part.error !== undefined)
     }
@@ -115,8 +116,8 @@ export class RunView {
     const card = element('div', 'card bad')
     card.setAttribute('role', 'alert')
     const {error} = this.run
-    card.append(element('strong', '', String(error?.['message'] ?? 'Something went wrong.')))
-    const hint = error?.['error_id'] ? `Quote ${error['error_id']} to those who run this server.` : ADVICE[error?.['code']]
+    card.append(element('strong', '', String(error?.message ?? 'Something went wrong.')))
+    const hint = error?.error_id ? `Quote ${error.error_id} to those who run this server.` : ADVICE[error?.code]
     if (hint) card.append(element('p', 'quiet', hint))
     const again = /** @type {HTMLButtonElement} */ (element('button', '', 'Ask again'))
     again.type = 'button'

