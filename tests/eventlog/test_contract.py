@@ -64,7 +64,7 @@ async def test_the_kit_finds_a_log_that_forgets_the_epoch(tmp_path: Path) -> Non
 
 async def test_the_kit_finds_a_log_that_loses_a_wake_up(tmp_path: Path) -> None:
     class Sleepy(MemoryLog):
-        async def wait(self, run_id: str, *, after: int, timeout: float) -> None:  # noqa: ARG002, ASYNC109
+        async def wait(self, run_id: str, *, after: int, timeout: float) -> None:  # noqa: ARG002
             await anyio.sleep_forever()
 
     checks = [check for check in EVENT_LOG_CHECKS if check.__name__ == "waiting_ends_with_the_next_record"]

@@ -18,8 +18,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import interrupt
-
 from tests.sources.test_functions import collect
+
 from unspool.closing import opened
 from unspool.errors import InvalidInput
 from unspool.events import (
