@@ -50,7 +50,7 @@ async def test_nothing_is_lost_or_doubled_however_often_the_connection_is_cut(se
     """spec: CUR-4"""
     words = [f"word{n} \u2028é" for n in range(200)]
     source = ScriptedSource(words)
-    chance = random.Random(seed)  # noqa: S311 - a seeded test
+    chance = random.Random(seed)
     cuts = (chance.choice([0, 1, 50, 300, 700, 1500, 4000]) for _ in itertools.count())
     async with serve(_app(source)) as url, cutting(url, cuts) as proxy:
         with anyio.fail_after(30):

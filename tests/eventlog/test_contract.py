@@ -52,7 +52,7 @@ async def test_a_log_keeps_its_promise(kind: str, check: Check, tmp_path: Path) 
     await check_event_log(lambda: _make(kind, tmp_path), checks=[check])
 
 
-async def test_the_kit_finds_a_log_that_forgets_the_epoch(tmp_path: Path) -> None:
+async def test_the_kit_finds_a_log_that_forgets_the_epoch() -> None:
     class Forgetful(MemoryLog):
         async def append(self, run_id: str, *, epoch: int, first_seq: int, events: Any) -> Any:  # noqa: ARG002
             run = await self.get(run_id)
@@ -62,7 +62,7 @@ async def test_the_kit_finds_a_log_that_forgets_the_epoch(tmp_path: Path) -> Non
         await check_event_log(Forgetful)
 
 
-async def test_the_kit_finds_a_log_that_loses_a_wake_up(tmp_path: Path) -> None:
+async def test_the_kit_finds_a_log_that_loses_a_wake_up() -> None:
     class Sleepy(MemoryLog):
         async def wait(self, run_id: str, *, after: int, timeout: float) -> None:  # noqa: ARG002
             await anyio.sleep_forever()
