@@ -30,6 +30,7 @@ EMBEDDED_NOTE = (
 
 def run_demo(*, base_url: str | None, model: str | None, api_key: str | None, host: str, port: int, data: str) -> None:
     """Serve the demo until the process is told to stop."""
+    base_url, api_key = base_url or None, api_key or None
     embedded = base_url is None and api_key is None
     if not embedded and model is None:
         raise typer.BadParameter("an endpoint of your own needs --model, too")

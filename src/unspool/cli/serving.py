@@ -118,7 +118,7 @@ def make_app() -> FastAPI:
 
     app = FastAPI(title=settings.target, lifespan=lifespan)
     unspool.add_routes(app, load_target(settings.target), path=settings.path)
-    add_page(app, agent_path=settings.path, title=settings.target)
+    add_page(app, agent_path=settings.path, title=Path(settings.target).name)
     return app
 
 
