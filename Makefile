@@ -34,7 +34,7 @@ $(VENV)/.dev: $(BIN)/uv requirements.lock pyproject.toml
 node_modules/.package-lock.json: package-lock.json
 	@sh scripts/node.sh
 	@echo "Installing the JavaScript tools"
-	@npm ci --silent --no-audit --no-fund
+	@npm install --no-save --silent --no-audit --no-fund  # not `ci`: it wants biome's builds for every platform
 	@touch $@
 
 setup: $(VENV)/.dev node_modules/.package-lock.json ## Install all that development needs
@@ -79,5 +79,5 @@ clean: ## Remove all that was made
 lock: $(BIN)/uv ## Resolve all versions anew
 	$(COMPILE) --all-extras --group dev --group bench --upgrade -o requirements.lock
 	$(COMPILE) --all-extras --group demo -c requirements.lock -o requirements-demo.lock
-	npm install --package-lock-only --silent
+	rm -f package-lock.json && npm install --package-lock-only --silent
 	python3 scripts/strip_lock.py

