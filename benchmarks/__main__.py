@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -175,14 +176,17 @@ def resume(size: Size, results: dict[str, Any]) -> None:
 def table(results: dict[str, Any], size: Size) -> list[Row]:
     """The ratios that count."""
 
+    def over(above: float, below: float) -> float:
+        return above / below if below else math.nan  # with little work, a clock of 10 ms may see nothing
+
     def rate(name: str) -> float:
         value: float = results[name]["tokens_per_second"]
         return value
 
     ours = rate("ours_memory")
-    chat = results["ours_chat"]["cpu_us_per_token"] / results["bare_model"]["cpu_us_per_token"]
+    chat = over(results["ours_chat"]["cpu_us_per_token"], results["bare_model"]["cpu_us_per_token"])
     p99 = {name: results[f"latency_{name}"]["p99_ms"] for name in ("starlette", "ours_sqlite")}
-    idle = results["idle_ours"] / results["idle_fastapi"]
+    idle = over(results["idle_ours"], results["idle_fastapi"])
     long, short = (results["resume_ours_sqlite"][key] for key in (str(size.long_run), "1000"))
     return [
         Row("rate, memory log / Starlette StreamingResponse", ours / rate("starlette"), 2, 5, at_least=True),
@@ -193,7 +197,7 @@ def table(results: dict[str, Any], size: Size) -> list[Row]:
         Row("rate, SQLite log / memory log", rate("ours_sqlite") / ours, 0.5, 0.8, at_least=True),
         Row("p99 latency, SQLite log / Starlette", p99["ours_sqlite"] / p99["starlette"], 2, 1, at_least=False),
         Row("memory, idle follower / FastAPI", idle, 1.2, 0.6, at_least=False),
-        Row("cost per event, long run / short run", long / short, 1.2, 1.0, at_least=False),
+        Row("cost per event, long run / short run", over(long, short), 1.2, 1.0, at_least=False),
     ]
 
 

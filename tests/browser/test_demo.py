@@ -10,8 +10,8 @@ from pathlib import Path
 import anyio
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
-from tests.support.process import ServerProcess, free_port
 
+from tests.support.process import ServerProcess, free_port
 from unspool import SQLiteLog, Transcript
 from unspool.runs import read_all
 

@@ -10,9 +10,9 @@ import anyio
 import httpx
 import pytest
 from fastapi import FastAPI
+
 from tests.support.proxy import cutting
 from tests.support.server import serve
-
 from unspool import SourceError, Unspool
 from unspool.client import AsyncClient, Backoff, Client, Disconnected
 from unspool.client.following import Following, error_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
@@ -9,9 +10,9 @@ import pytest
 from fastapi import FastAPI
 from openapi_spec_validator import validate
 from starlette.requests import HTTPConnection
+
 from tests.support.native import stream
 from tests.support.server import serve
-
 from unspool import MemoryLog, Principal, Retention, Unspool
 from unspool.errors import NotAuthenticated
 from unspool.testing import ScriptedSource
@@ -60,7 +61,7 @@ async def test_a_body_at_the_limit_is_taken_also_without_a_length() -> None:
     body = b'{"input": "' + b"x" * 87 + b'"}'
     assert len(body) == 100
 
-    async def chunks(size: int) -> Any:
+    async def chunks(size: int) -> AsyncGenerator[bytes, None]:
         yield body[:50]
         yield body[50:-2] + b"x" * (size - 100) + body[-2:]
 

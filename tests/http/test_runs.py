@@ -9,9 +9,9 @@ import anyio
 import httpx
 import pytest
 from fastapi import FastAPI
+
 from tests.support.native import events_of, ids_of, stream, text_of
 from tests.support.server import serve
-
 from unspool import MemoryLog, RunOptions, SourceError, Unspool, add_routes
 from unspool.errors import Overloaded
 from unspool.events import Interrupt, Token

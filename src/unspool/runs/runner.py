@@ -137,11 +137,17 @@ class Runner:
             thread_id=request.thread_id,
             idempotency_key=idempotency_key,
         )
-        # A run that is created and not executed would hold its followers until its lease is over.
-        with anyio.fail_after(START_SECONDS, shield=True):
-            created = await self.log.create(new)
-            if created.created:
-                self._launch(tasks, Execution(self.log, created.run, mount.source, request, mount.options))
+        # It counts as ours from here on, so that the heartbeat does not take it for one that was left behind.
+        self._active.setdefault(new.id, None)
+        try:
+            # A run that is created and not executed would hold its followers until its lease is over.
+            with anyio.fail_after(START_SECONDS, shield=True):
+                created = await self.log.create(new)
+                if created.created:
+                    self._launch(tasks, Execution(self.log, created.run, mount.source, request, mount.options))
+        finally:
+            if self._active.get(new.id, self) is None:
+                del self._active[new.id]
         return created
 
     async def cancel(self, run_id: str) -> Run:
@@ -240,21 +246,23 @@ class Runner:
         while True:
             await anyio.sleep(self._lease / 3)
             try:
-                held = {lease.run_id: lease for lease in await self.log.renew(self.worker, lease=self._lease)}
+                await self._renew()
             except LogUnavailable:
                 logger.exception("the heartbeat did not reach the event log")
+
+    async def _renew(self) -> None:
+        held = {lease.run_id: lease for lease in await self.log.renew(self.worker, lease=self._lease)}
+        for run_id, execution in list(self._active.items()):
+            if execution is None:
                 continue
-            for run_id, execution in list(self._active.items()):
-                if execution is None:
-                    continue
-                lease = held.get(run_id)
-                if lease is None or lease.epoch != execution.run.epoch:
-                    # It may also have ended just now; then there is nothing left to stop.
-                    execution.stop(Stop.FENCED)
-                elif lease.cancel_requested:
-                    execution.cancel()
-            for run_id in held.keys() - self._active.keys():
-                await self.log.release(run_id, epoch=held[run_id].epoch)
+            lease = held.get(run_id)
+            if lease is None or lease.epoch != execution.run.epoch:
+                # It may also have ended just now; then there is nothing left to stop.
+                execution.stop(Stop.FENCED)
+            elif lease.cancel_requested:
+                execution.cancel()
+        for run_id in held.keys() - self._active.keys():
+            await self.log.release(run_id, epoch=held[run_id].epoch)
 
     async def _obey_cancels(self) -> None:
         while True:

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from itertools import count
 
 import anyio
+import anyio.lowlevel
 
 from unspool.errors import (
     CursorExpired,
@@ -18,7 +19,7 @@ from unspool.errors import (
     UnspoolError,
 )
 from unspool.eventlog import READ_BYTES, EventLog, NewRun, Retention, Run, tail
-from unspool.events import Data, End, Record, Start, Token, encode
+from unspool.events import End, Record, Start, Token, encode
 
 Make = Callable[[], AbstractAsyncContextManager[EventLog]]
 Check = Callable[[EventLog], Awaitable[None]]
@@ -171,7 +172,7 @@ async def an_end_closes_the_run_with_its_status(log: EventLog) -> None:
     """The status of the ``end`` event is the run's, from the same append on."""
     for status in ("completed", "failed", "cancelled", "interrupted"):
         run = await _run(log, "a")
-        await log.append(run.id, epoch=1, first_seq=2, events=[_token("b"), encode(End(status))])  # type: ignore[arg-type]
+        await log.append(run.id, epoch=1, first_seq=2, events=[_token("b"), encode(End(status))])
         ended = await log.get(run.id)
         assert (ended.status, ended.ended, ended.last_seq) == (status, True, 3)
         assert ended.ended_at is not None
@@ -229,7 +230,7 @@ async def every_follower_gets_everything_once(log: EventLog) -> None:
     async def follow(after: int) -> None:
         while after > (await log.get(run.id)).last_seq:
             await log.wait(run.id, after=0, timeout=60)
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         async for batch in tail(log, run.id, after=after):
             got[after].extend(record.data for record in batch)
 
@@ -239,7 +240,7 @@ async def every_follower_gets_everything_once(log: EventLog) -> None:
             tasks.start_soon(follow, after)
         for seq, data in enumerate(sent, 1):
             await log.append(run.id, epoch=1, first_seq=seq, events=[data])
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
     for after, received in got.items():
         assert received == sent[after:], after
     late = [record.data async for batch in tail(log, run.id, after=5) for record in batch]
@@ -322,7 +323,8 @@ async def a_cancel_request_is_noted_and_told(log: EventLog) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(wait)
         await anyio.lowlevel.checkpoint()
-        asked = await log.request_cancel(run.id)
+        await log.request_cancel(run.id)
+    asked = await log.get(run.id)
     assert (asked.cancel_requested, asked.status) == (True, "running")
     assert told == [run.id]
     assert (await log.request_cancel(run.id)).cancel_requested

@@ -156,8 +156,10 @@ class SQLiteLog(EventLog):
                 self._tails.forget(run_id)
             self._waiters.wake(run_id)
 
-        work = partial(statements.append, run_id=run_id, epoch=epoch, first_seq=first_seq, events=events)
-        return (await self._write(work, publish)).appended
+        if self._writer is None:
+            raise LogUnavailable("the event log is not open")
+        append = statements.Append(run_id, epoch, first_seq, events)
+        return (await self._writer.submit(_together, publish, append)).appended
 
     @override
     async def read(self, run_id: str, *, after: int, limit: int = READ_LIMIT) -> Sequence[Record]:
@@ -275,3 +277,7 @@ class SQLiteLog(EventLog):
             trimmed += len(ids)
             if len(ids) < statements.TRIM_AT_A_TIME:
                 return trimmed
+
+
+def _together(_: sqlite3.Connection) -> statements.Written:
+    raise AssertionError("an append is done together with others")

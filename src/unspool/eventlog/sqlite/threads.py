@@ -15,6 +15,7 @@ import anyio
 from typing_extensions import override
 
 from unspool.errors import LogUnavailable
+from unspool.eventlog.sqlite.statements import Append, append_all
 
 T = TypeVar("T")
 
@@ -67,14 +68,16 @@ class Job(Generic[T]):
     ``done`` is called on the event loop with the result, once it is committed, also when nobody waits any more.
     """
 
-    __slots__ = ("done", "future", "work")
+    __slots__ = ("append", "done", "future", "work")
 
     def __init__(
         self,
         work: Callable[[sqlite3.Connection], T],
         future: asyncio.Future[T],
         done: Callable[[T], None] | None = None,
+        append: Append | None = None,
     ) -> None:
+        self.append = append  # for an append, which is done together with others: instead of `work`
         self.work = work
         self.future = future
         self.done = done
@@ -108,14 +111,17 @@ class LogThread(threading.Thread):
         self._stopping = False
 
     def submit(
-        self, work: Callable[[sqlite3.Connection], T], done: Callable[[T], None] | None = None
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        done: Callable[[T], None] | None = None,
+        append: Append | None = None,
     ) -> asyncio.Future[T]:
         """Queue a job. On the event loop; the future is settled there, too."""
         future: asyncio.Future[T] = self._loop.create_future()
         if self._stopping:
             future.set_exception(LogUnavailable("the event log is closed"))
         else:
-            self._jobs.put(Job(work, future, done))
+            self._jobs.put(Job(work, future, done, append))
         return future
 
     async def stop(self) -> None:
@@ -162,20 +168,43 @@ class WriterThread(LogThread):
         settled: list[Settled] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
+            appends: dict[str, Job[Any]] = {}
             for job in group:
-                # A job refuses before it writes anything, so that the others of its group stand.
-                try:
-                    settled.append((job, job.work(connection), None))
-                except sqlite3.Error:
-                    raise
-                except Exception as exc:  # noqa: BLE001 - it goes to whoever waits for the job
-                    settled.append((job, None, exc))
+                if job.append is not None and job.append.run_id not in appends:
+                    appends[job.append.run_id] = job
+                    continue
+                settled += self._append(appends)
+                appends = {}
+                if job.append is not None:
+                    appends[job.append.run_id] = job
+                else:
+                    settled.append(self._do(job))
+            settled += self._append(appends)
             connection.execute("COMMIT")
         except sqlite3.Error as exc:
             logger.exception("the event log could not commit")
             self._roll_back()
             return [(job, None, _caused(exc)) for job in group]
         return settled
+
+    def _append(self, jobs: dict[str, Job[Any]]) -> list[Settled]:
+        """Do appends to different runs together."""
+        if not jobs:
+            return []
+        results = append_all(self._connection, [job.append for job in jobs.values() if job.append is not None])
+        return [
+            (job, None, result) if isinstance(result, Exception) else (job, result, None)
+            for job, result in zip(jobs.values(), results, strict=True)
+        ]
+
+    def _do(self, job: Job[Any]) -> Settled:
+        # A job refuses before it writes anything, so that the others of its group stand.
+        try:
+            return (job, job.work(self._connection), None)
+        except sqlite3.Error:
+            raise
+        except Exception as exc:  # noqa: BLE001 - it goes to whoever waits for the job
+            return (job, None, exc)
 
     def _roll_back(self) -> None:
         try:
