@@ -10,6 +10,8 @@ import anyio
 
 T = TypeVar("T")
 
+CLOSE_SECONDS = 5.0
+
 
 class Outbox(Generic[T]):
     """What callbacks put in, and one reader takes out. One event loop; never blocks who puts in.
@@ -44,8 +46,10 @@ class Outbox(Generic[T]):
 async def driven(work: Callable[[Outbox[T]], Awaitable[None]]) -> AsyncGenerator[T, None]:
     """Yield what ``work`` puts into the outbox that it is given, while it runs. Raises what it raises.
 
-    ``work`` runs in a task of its own, which this generator owns: closing the generator cancels the task and
-    waits for its end. (A task group around a ``yield`` would cancel the wrong code: PEP 789.)
+    ``work`` runs in a task of its own, which this generator owns: closing the generator cancels the task, once,
+    and waits for its end, up to 5 seconds. (A task group around a ``yield`` would cancel the wrong code: PEP 789.
+    And a cancel scope cancels every ``await`` of a clean-up anew, which LangGraph's does not survive: its tools
+    would go on.)
     """
     outbox: Outbox[T] = Outbox()
 
@@ -64,6 +68,7 @@ async def driven(work: Callable[[Outbox[T]], Awaitable[None]]) -> AsyncGenerator
     finally:
         if not task.done():
             task.cancel()
-            await asyncio.wait([task])
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await asyncio.wait([task])
         if not task.cancelled():
             task.exception()  # raised above, or overtaken by what closes us: not "never retrieved"

@@ -31,6 +31,7 @@ from unspool.events import (
     plain,
 )
 from unspool.sources.base import Call, Output, ResumePoint, Schemas, Source
+from unspool.sources.driving import Outbox, driven
 from unspool.sources.langchain import TOOL_FAILED, schemas_of
 from unspool.sources.langchain_config import allowed_config
 from unspool.sources.langchain_messages import ModelRun
@@ -70,14 +71,19 @@ class LangGraphSource(Source):
         given = await self._given(call, config)
         modes = [*_MODES, "checkpoints"] if self._has_memory else _MODES
         more: dict[str, Any] = {"durability": "sync"} if self._has_memory else {}
-        translation = _Translation(call)
-        stream = self._graph.astream(
-            given, config, stream_mode=cast("Any", modes), subgraphs=True, version="v2", **more
-        )
-        async with opened(stream) as parts:
+
+        async def run(outbox: Outbox[AnyEvent]) -> None:
+            translation = _Translation(call)
+            parts = self._graph.astream(
+                given, config, stream_mode=cast("Any", modes), subgraphs=True, version="v2", **more
+            )
             async for part in parts:
                 for event in translation.events(cast("Mapping[str, Any]", part)):
-                    yield event
+                    outbox.put(event)
+
+        async with opened(driven(run)) as events:
+            async for event in events:
+                yield event
 
     @property
     def _has_memory(self) -> bool:
