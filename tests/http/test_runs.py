@@ -200,6 +200,21 @@ async def test_a_run_that_nobody_follows_any_more_is_cancelled_after_the_orphan_
     assert (run["status"], run["output"]) == ("cancelled", "a")
 
 
+async def test_a_follower_that_comes_back_before_the_orphan_timeout_saves_the_run() -> None:
+    source = ScriptedSource(["a", "b"], stall_at=1)
+    app = _app(source, options=RunOptions(orphan_timeout=0.3))
+    async with serve(app) as url, httpx.AsyncClient(timeout=20) as client:
+        with anyio.fail_after(10):
+            async with client.stream("POST", f"{url}/agent/stream", json={"input": 1}) as first:
+                follow = f"{url}/agent/runs/{first.headers['unspool-run-id']}/stream"
+                await source.reached.wait()
+            async with client.stream("GET", follow) as second:
+                await anyio.sleep(0.6)  # the orphan timeout, twice: what must not happen has had its time
+                source.release()
+                body = await second.aread()
+    assert events_of(body)[-1]["status"] == "completed"
+
+
 async def test_a_secret_in_an_exception_is_not_on_the_wire(caplog: pytest.LogCaptureFixture) -> None:
     """spec: ERR-2"""
     source = ScriptedSource(["a", "b"], fail={1: [RuntimeError("key sk-secret-123")]})

@@ -153,6 +153,7 @@ def _waiting_tool(log: list[str], ready: anyio.Event) -> Callable[..., Any]:
             await anyio.sleep_forever()
         finally:
             log.append("stopped")
+        return why
 
     return wait  # type: ignore[return-value]  # a tool is callable
 

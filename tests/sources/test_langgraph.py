@@ -283,6 +283,24 @@ async def test_a_run_that_died_goes_on_from_the_last_checkpoint_that_the_log_kno
     assert final.values == transcript.state
 
 
+async def test_a_checkpoint_that_a_retry_made_void_is_not_gone_on_from() -> None:
+    """It is still in the checkpointer, but what the log has of it does not count any more."""
+    saver = InMemorySaver()
+    call = Call(run_id="r1", input={"n": 0, "log": []}, thread_id="t")
+    source = adapt(_steps([], saver))
+    events = await collect(source, call.input, thread_id="t")
+    checkpoints = [
+        (seq, event) for seq, event in enumerate(events, 2) if isinstance(event, Data) and event.name == "checkpoint"
+    ]
+    records = [Record(seq, 0.0, encode(event)) for seq, event in enumerate(events, 2)]
+    records.insert(0, Record(1, 0.0, b'{"type":"start","run_id":"r1","source":"s","created_at":0}'))
+    kept, first = checkpoints[1]
+    records.append(Record(len(records) + 1, 0.0, encode(Retry(2, "lost", kept))))
+    point = await source.resume_point(call, records)
+    assert point is not None
+    assert (point.keep_seq, point.position) == (kept, {"checkpoint": first.value["id"]})
+
+
 async def test_a_retry_in_the_same_process_does_not_double_the_question() -> None:
     model = ScriptedChatModel.of([TimeoutError()], [*text("yes"), *done()])
     graph = create_agent(model, [], checkpointer=InMemorySaver())
