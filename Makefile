@@ -63,6 +63,7 @@ types: $(VENV)/.dev node_modules/.package-lock.json ## Check types: mypy, pyrigh
 	@npx --no-install tsc --noEmit
 
 fmt: $(VENV)/.dev node_modules/.package-lock.json ## Format the code
+	@$(BIN)/python scripts/sync_client.py
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 	@npx --no-install biome check --write src tests/js

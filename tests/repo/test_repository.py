@@ -57,6 +57,12 @@ def test_every_must_of_the_protocol_is_named_by_a_test_and_no_other_is() -> None
     assert named - defined == set(), "the protocol does not have these"
 
 
+def test_the_sync_client_is_the_async_one_without_the_waiting() -> None:
+    from scripts.sync_client import CLIENT, sync_client
+
+    assert (CLIENT / "synchronous.py").read_text() == sync_client()
+
+
 def test_lock_files_hold_hashes_and_no_address() -> None:
     for path in _tracked():
         if path.name.endswith(".lock") or path.name == "package-lock.json":
@@ -130,6 +136,16 @@ def test_the_code_in_the_documentation_runs(code: str, tmp_path: Path, monkeypat
     exec(compile(code, "documentation", "exec"), namespace)  # noqa: S102 - our own documentation
     if "main" in namespace:
         asyncio.run(asyncio.wait_for(namespace["main"](), 30))
+
+
+async def test_the_examples_are_programs_that_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    from examples.hello import agent
+
+    assert "".join([piece async for piece in agent("hi")]) == "You said: hi. That was all. "
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    from examples.langgraph_chat import app
+
+    assert "/agent/stream" in app.openapi()["paths"]
 
 
 def test_a_quick_benchmark_does_the_right_work(tmp_path: Path) -> None:

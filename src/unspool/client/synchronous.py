@@ -1,4 +1,4 @@
-"""The sync client: the async one, word for word, without the waiting."""
+"""The sync client. Written by scripts/sync_client.py from the async one: change that."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from unspool.errors import Failure, UnspoolError, classify
+from unspool.errors import Failure, NotStarted, UnspoolError, classify
 
 logger = logging.getLogger("unspool")
 
@@ -62,9 +62,8 @@ def problem_of(exc: Exception) -> Problem:
 
 
 def _detail(exc: UnspoolError, failure: Failure) -> str:
-    # NotStarted is a mistake in the server's set-up: it is told to those who can mend it, in the body too,
-    # since it names nothing but the mistake.
-    return exc.message if failure.code != "internal" or type(exc).__name__ == "NotStarted" else failure.message
+    # NotStarted is a mistake in the set-up: whoever can mend it reads it here first, and it names nothing else.
+    return exc.message if failure.code != "internal" or isinstance(exc, NotStarted) else failure.message
 
 
 def problem_response(exc: Exception) -> Response:

@@ -34,11 +34,6 @@ def _run(row: tuple[Any, ...]) -> Run:
     return msgspec.convert(dict(zip(_NAMES, row, strict=True)), Run, strict=False)
 
 
-def now(db: sqlite3.Connection) -> float:
-    """Seconds since the Unix epoch."""
-    return float(db.execute(f"SELECT {NOW}").fetchone()[0])
-
-
 def get(db: sqlite3.Connection, run_id: str) -> Run:
     row = db.execute(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (run_id,)).fetchone()
     if row is None:
@@ -98,15 +93,14 @@ def append_all(db: sqlite3.Connection, appends: Sequence[Append]) -> list[Writte
     Python's lock is given up at every step of a statement, and a busy event loop keeps it for milliseconds. So
     what counts is the number of steps, and rows travel as JSON, many to a step.
     """
-    (text,) = db.execute(
-        "SELECT json_group_array(json_array(id, epoch, last_seq, ended_at IS NOT NULL, cancel_requested))"
+    text, at = db.execute(
+        f"SELECT json_group_array(json_array(id, epoch, last_seq, ended_at IS NOT NULL, cancel_requested)), {NOW}"
         " FROM run WHERE id IN (SELECT value FROM json_each(?))",
         (_json([append.run_id for append in appends]),),
     ).fetchone()
     known: dict[str, tuple[str, int, int, int, int]] = {row[0]: row for row in msgspec.json.decode(text)}
-    at = now(db)
     results: list[Written | RunNotFound] = []
-    batches: list[tuple[str, int, int, int, str]] = []
+    batches: list[tuple[str, int, int, int, bytes]] = []
     changes: list[tuple[str, int, int, EndStatus | None]] = []
     for append in appends:
         row = known.get(append.run_id)
@@ -127,7 +121,7 @@ def append_all(db: sqlite3.Connection, appends: Sequence[Append]) -> list[Writte
             packed = pack(append.events)
             last_seq += len(append.events)
             status = status_after(append.events[-1])
-            batches.append((append.run_id, last_seq, append.first_seq, epoch, packed.decode()))
+            batches.append((append.run_id, last_seq, append.first_seq, epoch, packed))
             changes.append((append.run_id, last_seq, len(packed), status))
         results.append(Written(Appended(outcome, last_seq, bool(cancel)), at, status))
     if batches:
@@ -138,15 +132,20 @@ def append_all(db: sqlite3.Connection, appends: Sequence[Append]) -> list[Writte
 def _insert(
     db: sqlite3.Connection,
     at: float,
-    batches: list[tuple[str, int, int, int, str]],
+    batches: list[tuple[str, int, int, int, bytes]],
     changes: list[tuple[str, int, int, EndStatus | None]],
 ) -> None:
-    db.execute(
-        "INSERT INTO batch SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
-        " json_extract(value, '$[2]'), json_extract(value, '$[3]'), ?, CAST(json_extract(value, '$[4]') AS BLOB)"
-        " FROM json_each(?)",
-        (at, _json(batches)),
-    )
+    if len(batches) == 1:
+        run_id, last_seq, first_seq, epoch, packed = batches[0]
+        db.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?)", (run_id, last_seq, first_seq, epoch, at, packed))
+    else:
+        rows = [(*batch[:4], batch[4].decode()) for batch in batches]
+        db.execute(
+            "INSERT INTO batch SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
+            " json_extract(value, '$[2]'), json_extract(value, '$[3]'), ?, CAST(json_extract(value, '$[4]') AS BLOB)"
+            " FROM json_each(?)",
+            (at, _json(rows)),
+        )
     db.execute(
         "UPDATE run SET last_seq = new.last_seq, bytes = run.bytes + new.bytes,"
         " status = coalesce(new.status, run.status),"
