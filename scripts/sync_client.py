@@ -1,4 +1,4 @@
-"""Writes the sync client from the async one, so that there is one text to keep. ``make fmt`` runs it; a test compares."""
+"""Writes the sync client from the async one: one text to keep. ``make fmt`` runs it; a test compares."""
 
 from __future__ import annotations
 
