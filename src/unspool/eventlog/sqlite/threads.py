@@ -108,6 +108,7 @@ class LogThread(threading.Thread):
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self._submitted: list[Job[Any]] = []
         self._stopping = False
 
     def submit(
@@ -121,12 +122,22 @@ class LogThread(threading.Thread):
         if self._stopping:
             future.set_exception(LogUnavailable("the event log is closed"))
         else:
-            self._jobs.put(Job(work, future, done, append))
+            if not self._submitted:
+                # Handed over once the loop has done what is ready now: then a burst is one group, and the thread
+                # does not fight the loop for Python's lock while the rest of the burst is still being made.
+                self._loop.call_soon(self._hand_over)
+            self._submitted.append(Job(work, future, done, append))
         return future
+
+    def _hand_over(self) -> None:
+        submitted, self._submitted = self._submitted, []
+        for job in submitted:
+            self._jobs.put(job)
 
     async def stop(self) -> None:
         """Let it finish what was submitted, and wait for its end. The connection is closed then."""
         self._stopping = True
+        self._hand_over()
         self._jobs.put(None)
         with anyio.CancelScope(shield=True):  # bounded by what was submitted; nothing more is taken
             await anyio.to_thread.run_sync(self.join)
