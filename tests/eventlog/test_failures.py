@@ -12,8 +12,8 @@ import anyio
 import pytest
 
 from unspool.errors import LogUnavailable
-from unspool.eventlog import NewRun, SQLiteLog
-from unspool.events import Token, encode
+from unspool.eventlog import NewRun, SQLiteLog, tail
+from unspool.events import End, Token, encode
 from unspool.runs import read_all
 
 
@@ -101,6 +101,29 @@ async def test_appends_that_queue_up_share_a_commit(tmp_path: Path) -> None:
                     tasks.start_soon(append)
             assert {run.last_seq for run in await log.list("a", limit=100)} == {1}
     assert len(commits) < 25
+
+
+@pytest.mark.parametrize("found_by", ["get", "renew"])
+async def test_followers_of_a_process_that_lost_a_run_get_what_its_heir_writes(found_by: str, tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite"
+    with anyio.fail_after(30):
+        async with SQLiteLog(path) as loser, SQLiteLog(path) as heir:
+            await loser.create(_new("r", lease=0.0))
+            await loser.append("r", epoch=1, first_seq=1, events=[_event("a")])
+            assert await heir.claim("r", worker="heir", lease=60) is not None
+            await heir.append("r", epoch=2, first_seq=2, events=[_event("b"), encode(End("completed"))])
+            if found_by == "renew":
+                await loser.renew("w", lease=60)
+            late = [record.seq async for batch in tail(loser, "r", after=1) for record in batch]
+    assert late == [2, 3]
+
+
+async def test_what_cannot_be_written_fails_alone_and_the_log_goes_on(tmp_path: Path) -> None:
+    with anyio.fail_after(30):
+        async with SQLiteLog(tmp_path / "log.sqlite") as log:
+            with pytest.raises(UnicodeEncodeError):
+                await log.append("\ud800", epoch=1, first_seq=1, events=[_event("a")])
+            assert (await log.create(_new("r"))).created
 
 
 WRITER = """

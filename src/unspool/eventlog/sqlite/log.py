@@ -191,7 +191,10 @@ class SQLiteLog(EventLog):
 
     @override
     async def get(self, run_id: str) -> Run:
-        return await self._read(partial(statements.get, run_id=run_id))
+        run = await self._read(partial(statements.get, run_id=run_id))
+        if self._tails.forget_stale(run_id, last_seq=run.last_seq):
+            self._waiters.wake(run_id)
+        return run
 
     @override
     async def list(
@@ -251,7 +254,13 @@ class SQLiteLog(EventLog):
 
     @override
     async def renew(self, worker: str, *, lease: float) -> Sequence[Lease]:
-        return await self._write(partial(statements.renew, worker=worker, lease=lease))
+        def forget_lost(held: Sequence[Lease]) -> None:
+            # A run that was taken over grows elsewhere: its followers here have to look at the file from now on.
+            for run_id in set(self._tails.live()) - {lease.run_id for lease in held}:
+                self._tails.forget(run_id)
+                self._waiters.wake(run_id)
+
+        return await self._write(partial(statements.renew, worker=worker, lease=lease), forget_lost)
 
     @override
     async def release(self, run_id: str, *, epoch: int) -> None:

@@ -88,6 +88,18 @@ class Tails:
         start = after + 1 - tail.first_seq
         return up_to_bytes(tail.records[start : start + limit])
 
+    def forget_stale(self, run_id: str, *, last_seq: int) -> bool:
+        """Forget a live tail that is behind the database: another process writes the run. Return whether it was."""
+        tail = self._live.get(run_id)
+        if tail is None or tail.last_seq >= last_seq:
+            return False
+        self.forget(run_id)
+        return True
+
+    def live(self) -> list[str]:
+        """The runs that this process writes, as far as it knows."""
+        return list(self._live)
+
     def has_news(self, run_id: str, *, after: int) -> bool:
         """Whether a live run has something past ``after``."""
         tail = self._live.get(run_id)

@@ -196,6 +196,10 @@ class WriterThread(LogThread):
             logger.exception("the event log could not commit")
             self._roll_back()
             return [(job, None, _caused(exc)) for job in group]
+        except Exception as exc:
+            logger.exception("the event log could not write what it was given")
+            self._roll_back()
+            return [(job, None, exc) for job in group]
         return settled
 
     def _append(self, jobs: dict[str, Job[Any]]) -> list[Settled]:
