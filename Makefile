@@ -2,15 +2,19 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate \
+COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --quiet --python-version 3.11
+NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
+PLAYGROUND := src/unspool/web/playground/index.html
+PLAYGROUND_SOURCES := $(shell find packages/client/src packages/react/src packages/playground -type f -not -path '*/node_modules/*' \
+	-not -path '*/dist/*' -not -path '*/tests/*')
 UV := UV_LINK_MODE=copy $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fmt types bench docs clean lock node browser
+.PHONY: help setup playground demo test lint fmt types bench bench-web docs clean lock
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/uv: requirements-uv.lock
 	@echo "Making a virtual environment in $(VENV)"
@@ -31,54 +35,68 @@ $(VENV)/.dev: $(BIN)/uv requirements.lock pyproject.toml
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.demo
 
-node_modules/.package-lock.json: package-lock.json
-	@sh scripts/node.sh
-	@echo "Installing the JavaScript tools"
-	@npm install --no-save --silent --no-audit --no-fund  # not `ci`: it wants biome's builds for every platform
+node_modules/.package-lock.json: package-lock.json $(BIN)/uv
+	@$(NODE) sh scripts/node.sh
+	@echo "Installing the JavaScript packages"
+	@$(NODE) npm install --no-save --silent --no-audit --no-fund  # not `ci`: it wants builds for every platform
 	@touch $@
 
-setup: $(VENV)/.dev node_modules/.package-lock.json ## Install all that development needs
+$(PLAYGROUND): node_modules/.package-lock.json $(PLAYGROUND_SOURCES)
+	@echo "Building the playground"
+	@$(NODE) npm run --silent build -w playground -- --logLevel warn
+	@touch $@
+
+playground: $(PLAYGROUND) ## Build the web page that the server shows
+
+setup: $(VENV)/.dev node_modules/.package-lock.json $(PLAYGROUND) ## Install all that development needs
 	@sh scripts/chromium.sh
 
-demo: $(VENV)/.demo ## Talk to a real model in the browser
+demo: $(VENV)/.demo $(PLAYGROUND) ## Talk to a real model in the browser
 	@$(BIN)/unspool demo $(ARGS)
 
 test: setup lint ## Lint, then run every test
-	@echo "Testing the page"
-	@node --test tests/js/
-	@echo "Testing"
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@echo "Testing the JavaScript packages"
+	@$(NODE) npx --no-install vitest run
+	@$(NODE) npm run --silent build:packages
+	@$(NODE) node scripts/check_packages.mjs
+	@echo "Testing the Python package, and all of it in a browser"
+	@$(NODE) $(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev node_modules/.package-lock.json types ## Check style, types and layers
 	@echo "Checking style and layers"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
-	@npx --no-install biome ci --error-on-warnings --log-level=warn src tests/js
+	@$(NODE) npx --no-install biome ci --error-on-warnings --log-level=warn
 
 types: $(VENV)/.dev node_modules/.package-lock.json ## Check types: mypy, pyright, tsc
 	@echo "Checking types"
 	@$(BIN)/mypy --no-error-summary
-	@npx --no-install pyright > .venv/pyright.log || { cat .venv/pyright.log; exit 1; }
-	@npx --no-install tsc --noEmit
+	@$(NODE) npx --no-install pyright > .venv/pyright.log || { cat .venv/pyright.log; exit 1; }
+	@$(NODE) npx --no-install tsc --noEmit
 
 fmt: $(VENV)/.dev node_modules/.package-lock.json ## Format the code
 	@$(BIN)/python scripts/sync_client.py
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
-	@npx --no-install biome check --write src tests/js
+	@$(NODE) npx --no-install biome check --write
 
 bench: $(VENV)/.dev ## Measure us and the peers, in one go
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-web: $(VENV)/.dev node_modules/.package-lock.json ## Measure how a long answer renders, in Chromium
+	@sh scripts/chromium.sh
+	@$(NODE) node benchmarks/rendering/run.mjs $(ARGS)
 
 docs: $(VENV)/.dev ## Run the code in the documentation
 	@$(BIN)/pytest -q tests/repo
 
 clean: ## Remove all that was made
-	rm -rf $(VENV) node_modules build dist .unspool-demo .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) node_modules packages/*/dist packages/*/node_modules examples/*/dist src/unspool/web/playground build dist .unspool-demo .hypothesis .pytest_cache .mypy_cache .ruff_cache
 
 lock: $(BIN)/uv ## Resolve all versions anew
-	$(COMPILE) --all-extras --group dev --group bench --upgrade -o requirements.lock
-	$(COMPILE) --all-extras --group demo -c requirements.lock -o requirements-demo.lock
-	rm -f package-lock.json && npm install --package-lock-only --silent
+	$(COMPILE) pyproject.toml --all-extras --group dev --group bench --upgrade -o requirements.lock
+	$(COMPILE) pyproject.toml --all-extras --group demo -c requirements.lock -o requirements-demo.lock
+	$(COMPILE) --group node -o requirements-node.lock
+	rm -f package-lock.json && $(NODE) npm install --package-lock-only --silent
 	python3 scripts/strip_lock.py

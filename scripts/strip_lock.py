@@ -7,5 +7,6 @@ path = Path("package-lock.json")
 lock = json.loads(path.read_text())
 for package in lock["packages"].values():
     package.pop("funding", None)
-    package.pop("resolved", None)
+    if not package.get("link"):  # a workspace is found by its folder
+        package.pop("resolved", None)
 path.write_text(json.dumps(lock, indent=2) + "\n")

@@ -2,7 +2,7 @@
 
 from unspool.access import Principal
 from unspool.errors import SourceError, UnspoolError
-from unspool.eventlog import EventLog, MemoryLog, Retention, SQLiteLog
+from unspool.eventlog import EventLog, Feedback, MemoryLog, Retention, SQLiteLog
 from unspool.events import Record, Transcript
 from unspool.http import Unspool, add_routes
 from unspool.runs import RunOptions
@@ -11,6 +11,7 @@ from unspool.sources import Call, Output, Source, adapt
 __all__ = [
     "Call",
     "EventLog",
+    "Feedback",
     "MemoryLog",
     "Output",
     "Principal",

@@ -75,8 +75,14 @@ async def test_a_file_is_served_by_several_workers_and_its_runs_can_be_looked_in
             async with httpx.AsyncClient() as client:
                 page = await client.get(server.url + "/")
                 assert "default-src 'none'" in page.headers["content-security-policy"]
-                assert (await client.get(server.url + "/page/app.js")).status_code == 200
+                config = (await client.get(server.url + "/config.json")).json()
+                assert (config["title"], config["agents"]) == ("agent.py:agent", [{"name": "agent", "url": "agent"}])
                 assert (await client.get(server.url + "/docs")).status_code == 200
+                ticket = (await client.post(server.url + "/agent/tickets")).json()["ticket"]
+            for _ in range(12):  # a connection each, so that both workers are met
+                async with httpx.AsyncClient() as client:
+                    params = {"input": "c", "ticket": ticket}
+                    assert (await client.get(f"{server.url}/agent/stream", params=params)).status_code == 200
             assert await server.stop() == 0
     run_id = response.headers["unspool-run-id"]
     listed = _unspool("runs", "list", "--log", str(log), cwd=tmp_path, check=True).stdout

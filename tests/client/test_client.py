@@ -42,7 +42,8 @@ async def test_a_run_is_streamed_typed() -> None:
         assert [thread["id"] for thread in (await client.threads())["threads"]] == ["t"]
         assert len((await client.thread("t"))["messages"]) == 2
         assert len((await client.runs(thread_id="t"))["runs"]) == 1
-        assert set(await client.schemas()) == {"input", "output", "config"}
+        about = await client.schemas()
+        assert (about["name"], about["accepts"]) == ("agent", [])
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -114,6 +115,27 @@ async def test_an_interrupt_is_answered() -> None:
             async with client.resume(stream.run_id, True) as second:
                 await second.output()
     assert source.calls[1].answer == {"i1": True}
+
+
+async def test_a_run_takes_the_place_of_another_and_is_scored() -> None:
+    async with serve(_app(ScriptedSource(["a"]))) as url, AsyncClient(f"{url}/agent") as client:
+        first = await client.start("one", thread_id="t")
+        await client.follow(first["id"]).output()
+        async with client.stream("two", thread_id="t", replaces=first["id"]) as stream:
+            await stream.output()
+        third = await client.start("three", thread_id="t", replaces=stream.run_id)
+        await client.follow(third["id"]).output()
+        assert await client.invoke("four", thread_id="t", replaces=third["id"]) == "a"
+        thread = await client.thread("t", transcripts=True)
+        assert [run.get("replaced", False) for run in thread["runs"]] == [True, True, True, False]
+        assert [message["parts"][0]["text"] for message in thread["messages"]] == ["four", "a"]
+        last = thread["runs"][-1]
+        assert last["transcript"]["output"] == "a"
+        stored = await client.feedback(last["id"], score=True, comment="good", value={"a": 1})
+        assert (await client.get(last["id"]))["feedback"] == [
+            {name: stored[name] for name in ("key", "at", "score", "value", "comment")}
+        ]
+        assert (stored["key"], stored["score"], stored["value"]) == ("score", True, {"a": 1})
 
 
 async def test_the_sync_client_does_the_same() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from unspool.eventlog import EventLog, MemoryLog, SQLiteLog
 from unspool.testing import EVENT_LOG_CHECKS, check_event_log
-from unspool.testing.event_log import Check
+from unspool.testing.event_log_support import Check
 
 
 class TwoProcesses:

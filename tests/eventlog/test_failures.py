@@ -12,7 +12,8 @@ import anyio
 import pytest
 
 from unspool.errors import LogUnavailable
-from unspool.eventlog import NewRun, SQLiteLog, tail
+from unspool.eventlog import Feedback, NewRun, SQLiteLog, tail
+from unspool.eventlog.sqlite.schema import _MIGRATIONS
 from unspool.events import End, Token, encode
 from unspool.runs import read_all
 
@@ -169,3 +170,23 @@ async def test_what_was_acknowledged_survives_a_killed_writer(seed: int, tmp_pat
             assert (heir.epoch, heir.last_seq) == (2, len(records))
             zombie = await log.append("r", epoch=1, first_seq=heir.last_seq + 1, events=[_event("x")])
             assert zombie.outcome == "fenced"
+
+
+async def test_a_file_of_the_first_version_is_migrated_with_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite"
+    db = sqlite3.connect(path)
+    db.executescript(_MIGRATIONS[0])
+    db.execute("PRAGMA user_version = 1")
+    row = ("r1", "ann", "s", "completed", b"{}", "h", 1, None, 0.0, 1, 1, 0, 5.0, 0.0, 6.0, "t", None, 9)
+    db.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    db.execute("INSERT INTO batch VALUES ('r1', 1, 1, 1, 6.0, ?)", (encode(End("completed")),))
+    db.commit()
+    db.close()
+    async with SQLiteLog(path) as log:
+        run = await log.get("r1")
+        assert (run.owner, run.thread_id, run.replaces, run.replaced_by) == ("ann", "t", None, None)
+        assert [record.type for record in await log.read("r1", after=0)] == ["end"]
+        assert [thread.first_run_id for thread in await log.threads("ann")] == ["r1"]
+        await log.put_feedback("r1", Feedback(key="score", at=0.0, score=1))
+    async with SQLiteLog(path) as log:
+        assert [item.score for item in await log.feedback("r1")] == [1]

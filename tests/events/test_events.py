@@ -44,7 +44,7 @@ CASES = json.loads((FIXTURES / "transcript.json").read_text())["cases"]
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_events_fold_into_the_transcript_of_the_fixture(case: dict[str, Any]) -> None:
-    """spec: TRN-1, TRN-2, TRN-3, TRN-4, EVT-3"""
+    """spec: TRN-1, TRN-2, TRN-3, TRN-4, TRN-5, EVT-3"""
     transcript = Transcript()
     for seq, event in enumerate(case["events"], 1):
         assert transcript.fold_event(seq, from_dict(event))

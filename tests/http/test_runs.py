@@ -290,7 +290,7 @@ async def test_a_source_that_takes_too_long_is_stopped(which: str, options: RunO
 
 
 async def test_an_interrupted_run_is_answered_by_another_one() -> None:
-    """spec: HTTP-10"""
+    """spec: HTTP-10, HTTP-19"""
     source = ScriptedSource(["may I?", Interrupt("i1", {"ask": "may I?"})])
     async with serve(_app(source)) as url, httpx.AsyncClient() as client:
         first = await stream(f"{url}/agent", {"input": 1, "thread_id": "t"})
@@ -298,8 +298,11 @@ async def test_an_interrupted_run_is_answered_by_another_one() -> None:
         assert events_of(first.content)[-1]["status"] == "interrupted"
         assert (await client.get(run)).json()["interrupts"][0]["interrupt_id"] == "i1"
         wrong = await client.post(f"{run}/resume", json={"answers": {"i2": True}})
-        second = await client.post(f"{run}/resume", json={"answer": True})
+        second = await client.post(f"{run}/resume", json={"answer": True, "config": {"tone": "kind"}})
         assert wrong.status_code == 422
+        view = (await client.get(f"{url}/agent/runs/{second.headers['unspool-run-id']}")).json()
+        assert (view["config"], view["answers"]) == ({"tone": "kind"}, {"i1": True})
+        assert not {"config", "answers"} & (await client.get(run)).json().keys()
         finished = await client.post(f"{url}/agent/runs/{second.headers['unspool-run-id']}/resume", json={})
     start = events_of(second.content)[0]
     assert (start["resumes"], start["thread_id"]) == (first.headers["unspool-run-id"], "t")

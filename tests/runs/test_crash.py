@@ -25,13 +25,13 @@ WHOLE = "".join(f"{number} " for number in range(TOKENS))
 
 @asynccontextmanager
 async def _server(
-    directory: Path, *, workers: int = 1, port: int = 0, grace: float = 0.2
+    directory: Path, *, app: str = "crash_app", workers: int = 1, port: int = 0, grace: float = 0.2
 ) -> AsyncGenerator[ServerProcess, None]:
     port = port or free_port()
     command = [
         "-m",
         "uvicorn",
-        "tests.runs.crash_app:make_app",
+        f"tests.runs.{app}:make_app",
         "--factory",
         "--port",
         str(port),
@@ -176,3 +176,30 @@ async def test_a_server_that_is_told_to_stop_lets_runs_finish_within_the_grace(t
                         await anyio.sleep(0.005)
                 await server.stop()
     assert events_of(body[0])[-1]["status"] == "completed"
+
+
+@pytest.mark.parametrize("edited", ["first", "second"])
+async def test_a_killed_run_that_took_the_place_of_others_goes_on_without_them(edited: str, tmp_path: Path) -> None:
+    async with _server(tmp_path, app="crash_graph_app") as server:
+        with anyio.fail_after(90):
+            async with AsyncClient(f"{server.url}/graph", backoff=PATIENT) as client:
+                ids: list[str] = []
+                for question in ("q1", "q2", "q3"):
+                    async with client.stream(question, thread_id="t") as run:
+                        await run.output()
+                    ids.append(run.run_id)
+                replaces = ids[0] if edited == "first" else ids[1]
+                killed = 0
+                async with client.stream("edited", thread_id="t", replaces=replaces) as run:
+                    async for record in run.records():
+                        if record.type == "data" and killed < 2 and b"working" in record.data:
+                            killed += 1
+                            server.kill()
+                            await server.start()
+                async with client.stream("q4", thread_id="t") as last:
+                    await last.output()
+    before = "" if edited == "first" else "q1/q1/"
+    assert run.transcript.status == "completed"
+    assert run.transcript.snapshot().attempt > 1
+    assert run.transcript.text == f"{before}edited"
+    assert last.transcript.text == f"{before}edited/{before}edited/q4"

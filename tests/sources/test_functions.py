@@ -20,7 +20,7 @@ from unspool.testing.source import check_events
 
 async def collect(source: Source, value: Any = "hi", **fields: Any) -> list[Any]:
     with anyio.fail_after(10):
-        async with opened(source.stream(Call(run_id="run-1", input=value, **fields))) as events:
+        async with opened(source.stream(Call(**{"run_id": "run-1", "input": value, **fields}))) as events:
             found = [event async for event in events]
     check_events(found)
     return found

@@ -35,14 +35,16 @@ def serve(
     reload: Annotated[bool, typer.Option("--reload", help="Restart when a file changes.")] = False,
     grace: Annotated[float, typer.Option(help="Seconds that runs have to end when the server stops.")] = 10.0,
 ) -> None:
-    """Serve an agent: the native protocol at PATH, a page at `/`, API docs at `/docs`.
+    """Serve an agent: the native protocol at PATH, the playground at `/`, API docs at `/docs`.
 
     Example: `unspool serve my_agents.py:agent --workers 4`
     """
+    from secrets import token_urlsafe
+
     from unspool.cli.serving import ServeSettings, serve_target
 
     serve_target(
-        ServeSettings(target=target, log=log, path=path, grace=grace),
+        ServeSettings(target=target, log=log, path=path, grace=grace, ticket_secret=token_urlsafe(32)),
         host=host,
         port=port,
         workers=workers,

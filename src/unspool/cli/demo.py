@@ -16,7 +16,6 @@ from unspool.eventlog import SQLiteLog
 from unspool.http import Unspool
 from unspool.local import LocalModel
 from unspool.runs import RunOptions
-from unspool.web import add_page
 
 GRACE = 3.0
 LEASE = 3.0
@@ -79,9 +78,8 @@ def _make_app(directory: Path, local: LocalModel | None, *, base_url: str | None
             yield {"unspool": unspool}
 
     app.router.lifespan_context = lifespan
-    add_page(
+    unspool.add_playground(
         app,
-        agent_path="/agent",
         title="Unspool demo",
         model=model if local is None else f"{model} (embedded)",
         note=EMBEDDED_NOTE if local is not None else "",

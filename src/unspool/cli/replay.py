@@ -15,7 +15,6 @@ from unspool.events import AnyEvent, End, Record, Retry, Start
 from unspool.http import Unspool
 from unspool.runs import RunOptions
 from unspool.sources import Call, Output, ResumePoint, Schemas, Source
-from unspool.web import add_page
 
 
 class ReplaySource(Source):
@@ -80,7 +79,7 @@ def serve_replay(log: str, run_id: str, *, speed: float, host: str, port: int) -
     unspool = Unspool()
     options = RunOptions(first_token_timeout=None, idle_timeout=None, total_timeout=None)
     unspool.add_routes(app, ReplaySource(records, speed=speed), path="/agent", options=options)
-    add_page(app, agent_path="/agent", title="Replay", note=f"Every question is answered with run {run_id}.")
+    unspool.add_playground(app, title="Replay", note=f"Every question is answered with run {run_id}.")
 
     pace = f"{speed:g} times its pace" if speed else "as fast as it goes"
     typer.echo(f"Agent  http://{host}:{port}/agent, {pace}\nPage   http://{host}:{port}/\nCtrl-C stops it.")

@@ -21,19 +21,19 @@ from fastapi import FastAPI
 
 from unspool.eventlog import EventLog, MemoryLog, SQLiteLog
 from unspool.http import Unspool
-from unspool.web import add_page
 
 SETTINGS = "UNSPOOL_SERVE"
 """The environment variable that carries the settings to worker processes."""
 
 
 class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``unspool serve`` was told."""
+    """What ``unspool serve`` was told, and the secret that its workers share."""
 
     target: str
     log: str
     path: str
     grace: float
+    ticket_secret: str
 
 
 @asynccontextmanager
@@ -109,16 +109,16 @@ def open_log(log: str) -> EventLog:
 def make_app() -> FastAPI:
     """The app of a worker process, from the settings in its environment."""
     settings = msgspec.json.decode(os.environ[SETTINGS], type=ServeSettings)
-    unspool = Unspool(log=open_log(settings.log), grace=settings.grace)
+    unspool = Unspool(log=open_log(settings.log), grace=settings.grace, ticket_secret=settings.ticket_secret)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         async with shutdown_at_signal(unspool):
             yield
 
-    app = FastAPI(title=settings.target, lifespan=lifespan)
+    app = FastAPI(title=Path(settings.target).name, lifespan=lifespan)
     unspool.add_routes(app, load_target(settings.target), path=settings.path)
-    add_page(app, agent_path=settings.path, title=Path(settings.target).name)
+    unspool.add_playground(app)
     return app
 
 

@@ -21,7 +21,11 @@ class Ask(NamedTuple):
 
 
 def start_body(
-    value: Any, thread_id: str | None, config: Mapping[str, Any] | None, run_id: str | None
+    value: Any,
+    thread_id: str | None,
+    config: Mapping[str, Any] | None,
+    run_id: str | None,
+    replaces: str | None = None,
 ) -> dict[str, Any]:
     """The body that starts a run. The client chooses the id, so that asking again finds the same run."""
     body: dict[str, Any] = {"input": value, "run_id": run_id or new_run_id()}
@@ -29,7 +33,15 @@ def start_body(
         body["thread_id"] = thread_id
     if config:
         body["config"] = dict(config)
+    if replaces is not None:
+        body["replaces"] = replaces
     return body
+
+
+def feedback_body(run_id: str, key: str, score: float | None, value: Any, comment: str | None) -> dict[str, Any]:
+    """The body that scores a run."""
+    given = {"score": score, "value": value, "comment": comment}
+    return {"run_id": run_id, "key": key, **{name: item for name, item in given.items() if item is not None}}
 
 
 def resume_body(answer: Any, answers: Mapping[str, Any] | None, run_id: str | None) -> dict[str, Any]:

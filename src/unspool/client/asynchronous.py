@@ -11,7 +11,7 @@ import anyio
 import httpx
 import msgspec
 
-from unspool.client.api import Ask, content, key_header, page, resume_body, start_body
+from unspool.client.api import Ask, content, feedback_body, key_header, page, resume_body, start_body
 from unspool.client.following import Backoff, Disconnected, Following, error_of
 from unspool.closing import opened
 from unspool.errors import UnspoolError
@@ -72,10 +72,15 @@ class AsyncClient:
         thread_id: str | None = None,
         config: Mapping[str, Any] | None = None,
         run_id: str | None = None,
+        replaces: str | None = None,
         idempotency_key: str | None = None,
     ) -> AsyncRunStream:
-        """Start a run with the input ``value`` and follow it. An async context manager and iterator."""
-        body = start_body(value, thread_id, config, run_id)
+        """Start a run with the input ``value`` and follow it. An async context manager and iterator.
+
+        With ``replaces``, a run of the same thread, it takes the place of that run and of all after it: to ask
+        again, or to ask something else.
+        """
+        body = start_body(value, thread_id, config, run_id, replaces)
         return self._run_stream(
             Following(body["run_id"], start=body, headers=key_header(idempotency_key), backoff=self._backoff)
         )
@@ -136,10 +141,11 @@ class AsyncClient:
         thread_id: str | None = None,
         config: Mapping[str, Any] | None = None,
         run_id: str | None = None,
+        replaces: str | None = None,
         idempotency_key: str | None = None,
     ) -> dict[str, Any]:
         """Start a run in the background. Return it, as ``GET /runs/{id}`` would."""
-        body = start_body(value, thread_id, config, run_id)
+        body = start_body(value, thread_id, config, run_id, replaces)
         run: dict[str, Any] = await self._ask(Ask("POST", "/runs", body, headers=key_header(idempotency_key)))
         return run
 
@@ -150,13 +156,14 @@ class AsyncClient:
         thread_id: str | None = None,
         config: Mapping[str, Any] | None = None,
         run_id: str | None = None,
+        replaces: str | None = None,
     ) -> Any:
         """Run it and return its output, through lost connections.
 
         Raises:
             RunFailed: It failed, was cancelled, or was lost.
         """
-        async with self.stream(value, thread_id=thread_id, config=config, run_id=run_id) as stream:
+        async with self.stream(value, thread_id=thread_id, config=config, run_id=run_id, replaces=replaces) as stream:
             return await stream.output()
 
     async def cancel(self, run_id: str) -> dict[str, Any]:
@@ -185,13 +192,28 @@ class AsyncClient:
         found: dict[str, Any] = await self._ask(Ask("GET", "/threads", params=page(limit, before)))
         return found
 
-    async def thread(self, thread_id: str) -> dict[str, Any]:
-        """Return a conversation: its runs, and the messages that they fold into."""
-        found: dict[str, Any] = await self._ask(Ask("GET", f"/threads/{thread_id}"))
+    async def thread(self, thread_id: str, *, transcripts: bool = False) -> dict[str, Any]:
+        """Return a conversation: its runs, and the messages that they fold into; with ``transcripts``, of each run."""
+        params = {"include": "transcripts"} if transcripts else None
+        found: dict[str, Any] = await self._ask(Ask("GET", f"/threads/{thread_id}", params=params))
         return found
 
+    async def feedback(
+        self,
+        run_id: str,
+        *,
+        key: str = "score",
+        score: float | None = None,
+        value: Any = None,
+        comment: str | None = None,
+    ) -> dict[str, Any]:
+        """Say what you think of a run: a number or a bool, any JSON, or words. The same key again replaces it."""
+        body = feedback_body(run_id, key, score, value, comment)
+        stored: dict[str, Any] = await self._ask(Ask("POST", "/feedback", body))
+        return stored
+
     async def schemas(self) -> dict[str, Any]:
-        """Return JSON Schemas of input, output and config."""
+        """Return JSON Schemas of input, output and config, and what may be attached."""
         found: dict[str, Any] = await self._ask(Ask("GET", "/schemas"))
         return found
 

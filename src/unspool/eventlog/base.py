@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Literal, NamedTuple, Protocol, Self
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import msgspec
 
@@ -45,6 +45,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
         lease: Seconds until others may claim it, if ``worker`` is not heard of.
         thread_id: The conversation it belongs to.
         idempotency_key: The caller's, unique per owner.
+        replaces: The run of the same owner, source and thread whose place this one takes.
     """
 
     id: str
@@ -56,6 +57,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     lease: float
     thread_id: str | None = None
     idempotency_key: str | None = None
+    replaces: str | None = None
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +72,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         cancel_requested: Somebody asked for it to stop.
         watched_until: Until when somebody in *another* process said to be following it.
         ended_at: When its ``end`` was committed.
+        replaces: The run whose place it took, with that of all runs of the thread after that one.
+        replaced_by: The run that took its place. It does not count in its thread any more.
     """
 
     id: str
@@ -89,6 +93,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: float | None = None
     thread_id: str | None = None
     idempotency_key: str | None = None
+    replaces: str | None = None
+    replaced_by: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -97,7 +103,15 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation: the runs of one owner that share a thread id."""
+    """A conversation: the runs of one owner that share a thread id.
+
+    Attributes:
+        runs: How many, with those that were replaced.
+        created_at: Of its first run.
+        updated_at: Of its newest run.
+        first_run_id: The first run that was not replaced.
+        first_request: The request of that run.
+    """
 
     id: str
     runs: int
@@ -105,6 +119,26 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: float
     last_run_id: str
     last_status: RunStatus
+    first_run_id: str
+    first_request: bytes
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What somebody thinks of a run.
+
+    Attributes:
+        key: What it is about; one run has one of each key.
+        score: A number, or yes or no.
+        value: Any JSON: a category, a correction.
+        comment: For people.
+        at: When it was stored, in seconds since the Unix epoch, by the log's clock.
+    """
+
+    key: str
+    at: float
+    score: bool | int | float | None = None
+    value: Any = None
+    comment: str | None = None
 
 
 class Created(NamedTuple):
@@ -170,9 +204,15 @@ class EventLog(Protocol):
         Idempotent on the run id, and on (owner, idempotency key): where one of them is there already
         with the same owner and the same ``request_hash``, that run is returned.
 
+        With ``replaces``, that run and all after it in the thread are ``replaced_by`` the new one, in the
+        same unit.
+
         Raises:
             RunIdTaken: The run id is there with another owner or another ``request_hash``.
             IdempotencyConflict: The key is there, with another ``request_hash``.
+            RunNotFound: ``replaces`` is not a run of this owner and source.
+            InvalidInput: It is not of this thread.
+            RunConflict: It was replaced before; or it, or a run after it, has not ended.
         """
         ...
 
@@ -238,12 +278,40 @@ class EventLog(Protocol):
         ...
 
     async def threads(
-        self, owner: str, *, source: str | None = None, before: str | None = None, limit: int = 50
+        self,
+        owner: str,
+        *,
+        source: str | None = None,
+        thread_id: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
     ) -> Sequence[Thread]:
-        """Return conversations of ``owner``, the one with the newest run first.
+        """Return conversations of ``owner``, the one with the newest run first; with ``thread_id``, that one.
 
         Raises:
             ThreadNotFound: ``before`` is not a thread of this owner.
+        """
+        ...
+
+    async def replaced(self, owner: str, *, source: str, thread_id: str) -> Sequence[str]:
+        """Return the ids of the runs of a thread that were replaced, in any order. Empty: there is none."""
+        ...
+
+    async def put_feedback(self, run_id: str, feedback: Feedback) -> Feedback:
+        """Store feedback on a run, whether it has ended or not, in place of an earlier one of the same key.
+
+        Return it with the time of the log's clock. It goes when the run itself goes.
+
+        Raises:
+            RunNotFound: No such run.
+        """
+        ...
+
+    async def feedback(self, run_id: str) -> Sequence[Feedback]:
+        """Return all feedback on a run, by key.
+
+        Raises:
+            RunNotFound: No such run.
         """
         ...
 

@@ -25,6 +25,7 @@ from unspool.eventlog.base import (
     Appended,
     Created,
     EventLog,
+    Feedback,
     Lease,
     NewRun,
     Retention,
@@ -32,19 +33,27 @@ from unspool.eventlog.base import (
     Thread,
 )
 from unspool.eventlog.live import Waiters
-from unspool.eventlog.packing import check_cursor, outcome_of, status_after, up_to_bytes
+from unspool.eventlog.packing import (
+    check_all_ended,
+    check_cursor,
+    check_replaced,
+    outcome_of,
+    status_after,
+    up_to_bytes,
+)
 from unspool.events import Record
 
 
 class _Stored:
-    """A run and its records. ``run.last_seq`` is ``base + len(records)``."""
+    """A run, its records, and the feedback on it by key."""
 
-    __slots__ = ("bytes", "records", "run")
+    __slots__ = ("bytes", "feedback", "records", "run")
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.records: list[Record] = []
         self.bytes = 0
+        self.feedback: dict[str, Feedback] = {}
 
 
 class MemoryLog(EventLog):
@@ -97,6 +106,7 @@ class MemoryLog(EventLog):
             if run.request_hash != new.request_hash:
                 raise IdempotencyConflict(key[1])
             return Created(run, created=False)
+        replaced = self._to_replace(new)
         if len(self._runs) >= self._trim_at:
             await self.trim(self._retention)
             self._trim_at = len(self._runs) + 100
@@ -117,11 +127,24 @@ class MemoryLog(EventLog):
             created_at=now,
             thread_id=new.thread_id,
             idempotency_key=new.idempotency_key,
+            replaces=new.replaces,
         )
+        for stored in replaced:
+            stored.run = msgspec.structs.replace(stored.run, replaced_by=run.id)
         self._runs[run.id] = _Stored(run)
         if key is not None:
             self._keys[key] = run.id
         return Created(run, created=True)
+
+    def _to_replace(self, new: NewRun) -> Sequence[_Stored]:
+        if new.replaces is None:
+            return []
+        known = self._runs.get(new.replaces)
+        first = check_replaced(new, new.replaces, None if known is None else known.run)
+        runs = [run for run in self._owned(new.owner, new.source) if run.thread_id == new.thread_id]
+        replaced = [run for run in runs if _place(run) >= _place(first)]
+        check_all_ended(run.ended for run in replaced)
+        return [self._runs[run.id] for run in replaced]
 
     @override
     async def append(self, run_id: str, *, epoch: int, first_seq: int, events: Sequence[bytes]) -> Appended:
@@ -183,28 +206,41 @@ class MemoryLog(EventLog):
 
     @override
     async def threads(
-        self, owner: str, *, source: str | None = None, before: str | None = None, limit: int = 50
+        self,
+        owner: str,
+        *,
+        source: str | None = None,
+        thread_id: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
     ) -> Sequence[Thread]:
         by_id: dict[str, list[Run]] = {}
         for run in self._owned(owner, source):
-            if run.thread_id is not None:
+            if run.thread_id is not None and thread_id in {None, run.thread_id}:
                 by_id.setdefault(run.thread_id, []).append(run)
-        threads = [
-            Thread(
-                id=thread_id,
-                runs=len(runs),
-                created_at=runs[-1].created_at,
-                updated_at=runs[0].created_at,
-                last_run_id=runs[0].id,
-                last_status=runs[0].status,
-            )
-            for thread_id, runs in by_id.items()
-        ]
+        threads = [_thread(found, runs) for found, runs in by_id.items()]
         if before is not None:
             if before not in by_id:
                 raise ThreadNotFound(before)
             threads = threads[list(by_id).index(before) + 1 :]
         return threads[:limit]
+
+    @override
+    async def replaced(self, owner: str, *, source: str, thread_id: str) -> Sequence[str]:
+        runs = self._owned(owner, source)
+        return [run.id for run in runs if run.thread_id == thread_id and run.replaced_by is not None]
+
+    @override
+    async def put_feedback(self, run_id: str, feedback: Feedback) -> Feedback:
+        stored = self._stored(run_id)
+        feedback = msgspec.structs.replace(feedback, at=self._clock())
+        stored.feedback[feedback.key] = feedback
+        return feedback
+
+    @override
+    async def feedback(self, run_id: str) -> Sequence[Feedback]:
+        given = self._stored(run_id).feedback
+        return [given[key] for key in sorted(given)]
 
     @override
     async def request_cancel(self, run_id: str) -> Run:
@@ -316,4 +352,24 @@ class MemoryLog(EventLog):
             for stored in self._runs.values()
             if stored.run.owner == owner and (source is None or stored.run.source == source)
         ]
-        return sorted(runs, key=lambda run: (run.created_at, run.id), reverse=True)
+        return sorted(runs, key=_place, reverse=True)
+
+
+def _place(run: Run) -> tuple[float, str]:
+    """Where a run stands among those of its owner."""
+    return run.created_at, run.id
+
+
+def _thread(thread_id: str, runs: Sequence[Run]) -> Thread:
+    """The conversation that these runs are, newest first."""
+    first = next((run for run in reversed(runs) if run.replaced_by is None), runs[0])
+    return Thread(
+        id=thread_id,
+        runs=len(runs),
+        created_at=runs[-1].created_at,
+        updated_at=runs[0].created_at,
+        last_run_id=runs[0].id,
+        last_status=runs[0].status,
+        first_run_id=first.id,
+        first_request=first.request,
+    )

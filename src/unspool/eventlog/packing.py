@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from unspool.errors import CursorExpired, CursorUnknown
-from unspool.eventlog.base import READ_BYTES, Outcome, Run
+from unspool.errors import CursorExpired, CursorUnknown, InvalidInput, RunConflict, RunNotFound
+from unspool.eventlog.base import READ_BYTES, NewRun, Outcome, Run
 from unspool.events import EndStatus, Record, is_end
 
 
@@ -42,6 +42,27 @@ def outcome_of(run_epoch: int, last_seq: int, *, ended: bool, epoch: int, first_
     if ended:
         return "closed"
     return "ok" if first_seq == last_seq + 1 else "gap"
+
+
+def check_replaced(new: NewRun, run_id: str, run: Run | None) -> Run:
+    """Return the run that ``new`` replaces, if it may.
+
+    Raises:
+        RunNotFound, InvalidInput, RunConflict: As :meth:`~unspool.eventlog.EventLog.create`.
+    """
+    if run is None or run.owner != new.owner or run.source != new.source:
+        raise RunNotFound(run_id)
+    if new.thread_id is None or run.thread_id != new.thread_id:
+        raise InvalidInput("`replaces` must name a run of the same thread; give its `thread_id`")
+    if run.replaced_by is not None:
+        raise RunConflict("the run to replace was replaced before; look at the thread again")
+    return run
+
+
+def check_all_ended(ended: Iterable[bool]) -> None:
+    """Refuse to replace runs of which one has not ended. Raises RunConflict."""
+    if not all(ended):
+        raise RunConflict("the run to replace, or one after it, has not ended; cancel it first")
 
 
 def up_to_bytes(batch: Sequence[Record]) -> Sequence[Record]:

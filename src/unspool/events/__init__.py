@@ -1,8 +1,10 @@
 """What happened: events, their JSON, records of them, and the transcript they fold into."""
 
+from unspool.events.asked import asked_messages
 from unspool.events.encoding import MAX_EVENT_BYTES, decode, encode, from_dict, is_end, plain, type_of
+from unspool.events.messages import FilePart, Message, Step, TextPart, ToolPart
 from unspool.events.records import Record
-from unspool.events.transcript import Message, Snapshot, Step, TextPart, ToolPart, Transcript
+from unspool.events.transcript import Snapshot, Transcript
 from unspool.events.types import (
     ENDED,
     AnyEvent,
@@ -46,6 +48,7 @@ __all__ = [
     "Error",
     "Event",
     "File",
+    "FilePart",
     "Interrupt",
     "KnownEvent",
     "Message",
@@ -73,6 +76,7 @@ __all__ = [
     "Transcript",
     "Unknown",
     "Usage",
+    "asked_messages",
     "decode",
     "encode",
     "from_dict",

@@ -1,17 +1,19 @@
 """The transcript: the events of one run folded into what a UI shows, what ``invoke`` returns, what history is.
 
-The rules are in ``spec/PROTOCOL.md``, section 7, and in ``spec/fixtures/transcript.json``.
+The rules are in ``spec/PROTOCOL.md``, section 8, and in ``spec/fixtures/transcript.json``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 import jsonpatch
 import msgspec
 
 from unspool.errors import MalformedBody
+from unspool.events.asked import asked_messages
+from unspool.events.messages import CitationPart, FilePart, Message, Part, Step, TextPart, ToolPart
 from unspool.events.records import Record
 from unspool.events.types import (
     AnyEvent,
@@ -40,72 +42,6 @@ from unspool.events.types import (
 )
 
 
-class TextPart(msgspec.Struct, tag="text", kw_only=True, omit_defaults=True):
-    """What was said, or (``kind`` reasoning) thought."""
-
-    text: str
-    kind: Literal["text", "reasoning"] = "text"
-
-
-class ToolPart(msgspec.Struct, tag="tool", kw_only=True, omit_defaults=True):
-    """A tool call. ``args_text`` is the model's own JSON so far; ``args`` is set once it is complete."""
-
-    call_id: str
-    name: str
-    status: Literal["calling", "running", "done", "failed"] = "calling"
-    args_text: str = ""
-    args: Any = None
-    result: Any = None
-    error: str | None = None
-
-
-class FilePart(msgspec.Struct, tag="file", kw_only=True, omit_defaults=True):
-    """An image, a sound or a document."""
-
-    media_type: str
-    url: str | None = None
-    data: str | None = None
-    name: str | None = None
-
-
-class CitationPart(msgspec.Struct, tag="citation", kw_only=True, omit_defaults=True):
-    """Where a part of the text comes from."""
-
-    url: str | None = None
-    title: str | None = None
-    text: str | None = None
-    start: int | None = None
-    end: int | None = None
-
-
-Part = TextPart | ToolPart | FilePart | CitationPart
-
-
-class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What one side said. ``complete`` is False for one that was cut off, or is still coming."""
-
-    id: str
-    role: str
-    parts: list[Part]
-    name: str | None = None
-    complete: bool = False
-    finish_reason: str | None = None
-
-    @property
-    def text(self) -> str:
-        """Its text parts, joined; without the reasoning."""
-        return "".join(part.text for part in self.parts if isinstance(part, TextPart) and part.kind == "text")
-
-
-class Step(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A graph node, a chain link or an agent."""
-
-    id: str
-    name: str
-    parent_id: str | None = None
-    done: bool = False
-
-
 class Snapshot(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A transcript as plain data, for JSON."""
 
@@ -117,6 +53,8 @@ class Snapshot(msgspec.Struct, kw_only=True, omit_defaults=True):
     source: str | None = None
     attempt: int = 1
     input: Any = None
+    resumes: str | None = None
+    replaces: str | None = None
     steps: list[Step] = []
     state: Any = None
     data: list[Data] = []
@@ -382,7 +320,7 @@ class Transcript:
                 part.args_text = str(growing)
             else:
                 part.text = str(growing)
-        asked = [] if self._start is None else _messages_of(self._start)
+        asked = [] if self._start is None else asked_messages(self._start.run_id, self._start.input)
         return [*asked, *self._messages.values()]
 
     @property
@@ -437,6 +375,8 @@ class Transcript:
             source=None if start is None else start.source,
             attempt=self._attempt,
             input=None if start is None else start.input,
+            resumes=None if start is None else start.resumes,
+            replaces=None if start is None else start.replaces,
             steps=self.steps,
             state=self._state,
             data=self.data,
@@ -446,28 +386,3 @@ class Transcript:
             output=self.output if self.ended else None,
             metrics=self.metrics,
         )
-
-
-def _messages_of(start: Start) -> list[Message]:
-    """The user's side: a text input, or the messages in a chat input that are plain text."""
-    asked: object = start.input
-    if isinstance(asked, str):
-        return [_asked(start.run_id, 0, "user", asked)]
-    messages: object = cast("Mapping[str, Any]", asked).get("messages") if isinstance(asked, Mapping) else None
-    if not isinstance(messages, list):
-        return []
-    found: list[Message] = []
-    for index, item in enumerate(cast("list[object]", messages)):
-        fields: Mapping[str, Any] = cast("Mapping[str, Any]", item) if isinstance(item, Mapping) else {}
-        role: object = fields.get("role") or _ROLES.get(str(fields.get("type")))
-        content: object = fields.get("content")
-        if isinstance(role, str) and isinstance(content, str):
-            found.append(_asked(start.run_id, index, _ROLES.get(role, role), content))
-    return found
-
-
-def _asked(run_id: str, index: int, role: str, text: str) -> Message:
-    return Message(id=f"{run_id}-input-{index}", role=role, parts=[TextPart(text=text)], complete=True)
-
-
-_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}

@@ -32,6 +32,7 @@ class Start(Event, tag="start", frozen=True):
         thread_id: The conversation that the run belongs to.
         input: What the run was asked, so that a transcript can show both sides.
         resumes: The interrupted run that this one continues.
+        replaces: The run of the thread whose place this one takes, and that of all runs after it.
     """
 
     run_id: str
@@ -41,6 +42,7 @@ class Start(Event, tag="start", frozen=True):
     thread_id: str | None = None
     input: Any = None
     resumes: str | None = None
+    replaces: str | None = None
 
 
 class MessageStart(Event, tag="message_start", frozen=True):

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from posixpath import relpath
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from unspool.access import Authenticate, everybody
+from unspool.access import Authenticate, Tickets, everybody
 from unspool.eventlog import EventLog, MemoryLog, Retention
-from unspool.http.endpoints import Endpoint
-from unspool.http.native import Handler, NativeRoutes
+from unspool.http.about import AboutRoutes, OnFeedback, media_types
+from unspool.http.endpoints import Endpoint, Handler
+from unspool.http.native import NativeRoutes
 from unspool.http.openapi import describe
 from unspool.http.websocket import WebSocketEndpoint
 from unspool.runs import Mount, Runner, RunOptions
 from unspool.sources import adapt
+from unspool.web import Agent, PlaygroundConfig, playground_routes
 
 MAX_BODY_BYTES = 1024 * 1024
+
+
+_TAKE_TICKETS = {("GET", "/stream"), ("GET", "/runs/{run_id}/stream")}
+
+
+class Mounted(NamedTuple):
+    """Where an agent is."""
+
+    app: Starlette
+    path: str
+    name: str
 
 
 class Unspool:
@@ -39,6 +54,11 @@ class Unspool:
         max_body_bytes: Of a request body, and of a WebSocket message. Default 1 MiB.
         heartbeat: Seconds of silence after which a follower gets a sign of life.
         send_timeout: Seconds that a follower's socket may take to drain before it is dropped.
+        ticket_secret: Signs stream tickets; at least 16 characters. Several processes of one app need the same.
+            Default: a random one per process.
+        ticket_seconds: How long a stream ticket is good for.
+        on_feedback: Called with feedback, its run and who gave it, once it is stored: to pass it on.
+        playground: Whether each mount has a playground, at ``{path}/playground/``.
     """
 
     def __init__(
@@ -53,6 +73,10 @@ class Unspool:
         max_body_bytes: int = MAX_BODY_BYTES,
         heartbeat: float = 15.0,
         send_timeout: float = 30.0,
+        ticket_secret: str | None = None,
+        ticket_seconds: int = 60,
+        on_feedback: OnFeedback | None = None,
+        playground: bool = True,
     ) -> None:
         if max_body_bytes < 1 or heartbeat <= 0:
             raise ValueError("max_body_bytes and heartbeat must be positive")
@@ -66,11 +90,15 @@ class Unspool:
             send_timeout=send_timeout,
         )
         self._authenticate = authenticate
+        self._tickets = Tickets(secret=ticket_secret, seconds=ticket_seconds)
+        self._on_feedback = on_feedback
+        self._playground = playground
         self._max_body_bytes = max_body_bytes
         self._heartbeat = heartbeat
         self._entered = 0
         self._stack = AsyncExitStack()
         self._tied: list[Starlette] = []
+        self._mounted: list[Mounted] = []
 
     def add_routes(
         self,
@@ -80,6 +108,9 @@ class Unspool:
         path: str = "",
         name: str | None = None,
         options: RunOptions | None = None,
+        description: str | None = None,
+        accepts: Sequence[str] = (),
+        playground: bool | None = None,
     ) -> None:
         """Serve ``source`` at ``path`` of ``app``, in the native protocol.
 
@@ -90,23 +121,64 @@ class Unspool:
             name: What its runs are called in the log: the same in every process and after every restart.
                 Default: the path, without the slash in front.
             options: Limits and policies for its runs.
+            description: What it is, for people.
+            accepts: Media types that a client may attach to a message: ``image/png``, ``image/*``. It is for clients
+                to know; the source gets what they send.
+            playground: Whether it has a playground, at ``{path}/playground/``. Default: as this object says.
 
         Raises:
             TypeError: ``source`` cannot be adapted.
-            ValueError: The path is not of that form, or the name is taken.
+            ValueError: The path or ``accepts`` is not of that form, or the name is taken.
         """
         if path and (not path.startswith("/") or path.endswith("/")):
             raise ValueError(f"path must begin with '/' and not end with one, as '/agent' does; it is {path!r}")
+        attachable = media_types(accepts)
         adapted = adapt(source)
         mount = self.runner.mount(
             adapted, name=name or path.strip("/") or adapted.name, options=options or RunOptions()
         )
-        app.router.routes.extend(self._routes(mount, path))
+        about = AboutRoutes(
+            self.log,
+            mount,
+            tickets=self._tickets,
+            accepts=attachable,
+            description=description,
+            max_body_bytes=self._max_body_bytes,
+            on_feedback=self._on_feedback,
+        )
+        app.router.routes.extend(self._routes(mount, about, path))
+        self._mounted.append(Mounted(app, path, mount.name))
+        if self._playground if playground is None else playground:
+            page = f"{path}/playground"
+            app.router.routes.extend(playground_routes(page, partial(self._config, app, page, path)))
         self._tie_to(app)
         if isinstance(app, FastAPI):
             describe(app, path, name=mount.name)
 
-    def _routes(self, mount: Mount, path: str) -> list[BaseRoute]:
+    def add_playground(self, app: Starlette, *, title: str | None = None, model: str = "", note: str = "") -> None:
+        """Serve the playground at ``/`` of ``app``, for all that is mounted there.
+
+        Args:
+            app: The app that the agents are on, too.
+            title: What the page calls itself. Default: the app's title, or the first agent's name.
+            model: The model in use.
+            note: What people should know of it.
+        """
+        config = partial(self._config, app, "", None, title=title, model=model, note=note)
+        app.router.routes.extend(playground_routes("", config))
+
+    def _config(
+        self, app: Starlette, page: str, first: str | None, *, title: str | None = None, model: str = "", note: str = ""
+    ) -> PlaygroundConfig:
+        """What the playground at ``page`` is told: the agents of the app, the one at ``first`` before the others."""
+        found = [mounted for mounted in self._mounted if mounted.app is app]
+        found.sort(key=lambda mounted: mounted.path != first)
+        agents = [Agent(mounted.name, relpath(mounted.path or "/", page or "/")) for mounted in found]
+        own = app.title if isinstance(app, FastAPI) and app.title != "FastAPI" else None
+        title = title or own or (agents[0].name if agents else "Unspool")
+        return PlaygroundConfig(title=title, agents=agents, model=model, note=note)
+
+    def _routes(self, mount: Mount, about: AboutRoutes, path: str) -> list[BaseRoute]:
         native = NativeRoutes(
             self.runner, mount, path=path, max_body_bytes=self._max_body_bytes, heartbeat=self._heartbeat
         )
@@ -123,17 +195,22 @@ class Unspool:
             ("POST", "/runs/{run_id}/resume", native.resume),
             ("GET", "/threads", native.threads),
             ("GET", "/threads/{thread_id}", native.thread),
-            ("GET", "/schemas", native.schemas),
+            ("GET", "/schemas", about.schemas),
+            ("POST", "/feedback", about.feedback),
+            ("POST", "/tickets", about.ticket),
         ]
+        with_ticket = self._tickets.or_else(self._authenticate, mount=mount.name)
         routes: list[BaseRoute] = []
         for method, suffix, handler in table:
-            route = Route(path + suffix, Endpoint(handler, self._authenticate), methods=[method])
+            streams = (method, suffix) in _TAKE_TICKETS
+            who = with_ticket if streams else self._authenticate
+            route = Route(path + suffix, Endpoint(handler, who), methods=[method])
             route.methods = {method}  # Starlette adds HEAD to GET; a HEAD of a stream would start or hold a run
             routes.append(route)
         socket = WebSocketEndpoint(
             self.runner,
             mount,
-            self._authenticate,
+            with_ticket,
             max_message_bytes=self._max_body_bytes,
             heartbeat=self._heartbeat,
         )
@@ -187,6 +264,9 @@ def add_routes(
     path: str = "",
     name: str | None = None,
     options: RunOptions | None = None,
+    description: str | None = None,
+    accepts: Sequence[str] = (),
+    playground: bool | None = None,
 ) -> Unspool:
     """Serve ``source`` at ``path`` of ``app``: the one line.
 
@@ -197,5 +277,14 @@ def add_routes(
         TypeError, ValueError: As :meth:`Unspool.add_routes`.
     """
     unspool: Unspool = getattr(app.state, "unspool", None) or Unspool()
-    unspool.add_routes(app, source, path=path, name=name, options=options)
+    unspool.add_routes(
+        app,
+        source,
+        path=path,
+        name=name,
+        options=options,
+        description=description,
+        accepts=accepts,
+        playground=playground,
+    )
     return unspool

@@ -17,6 +17,9 @@ Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._~-]{1,128}\Z")]
 MAX_BATCH = 100
 """Inputs of one ``/batch`` request."""
 
+MAX_COMMENT = 4000
+"""Characters of a comment."""
+
 
 class StartBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Start a run.
@@ -26,12 +29,14 @@ class StartBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         thread_id: The conversation.
         config: For the source.
         run_id: Chosen by the client, so that a repeated request finds the run it started before.
+        replaces: The run of the thread whose place this one takes.
     """
 
     input: Any
     thread_id: Id | None = None
     config: dict[str, Any] = {}
     run_id: Id | None = None
+    replaces: Id | None = None
 
 
 class ResumeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +60,24 @@ class BatchBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     inputs: Annotated[list[Any], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
     config: dict[str, Any] = {}
+
+
+class FeedbackBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Say what you think of a run.
+
+    Attributes:
+        run_id: The run, ended or not.
+        key: What it is about. The same key again replaces what was said.
+        score: A number, or yes or no.
+        value: Any JSON.
+        comment: At most 4,000 characters.
+    """
+
+    run_id: str
+    key: Id = "score"
+    score: bool | int | float | None = None
+    value: Any = None
+    comment: Annotated[str, msgspec.Meta(max_length=MAX_COMMENT)] | None = None
 
 
 async def read_body(request: Request, kind: type[T], *, limit: int) -> T:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from unspool.access import Authenticate
-from unspool.http.native import Handler
+from unspool.access import Authenticate, Principal
 from unspool.http.problems import problem_response
+
+Handler = Callable[[Request, Principal], Awaitable[Response]]
+"""Takes a request and who is asking, and returns the response. Raises :class:`~unspool.errors.UnspoolError`."""
 
 
 class Endpoint:

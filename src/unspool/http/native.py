@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import anyio
@@ -14,32 +13,25 @@ from starlette.responses import Response
 
 from unspool.access import Principal
 from unspool.closing import opened
-from unspool.errors import (
-    CursorUnknown,
-    InvalidInput,
-    RunConflict,
-    RunFailed,
-    RunNotFound,
-    ThreadNotFound,
-    UnspoolError,
-)
+from unspool.errors import CursorUnknown, InvalidInput, RunConflict, RunFailed, ThreadNotFound, UnspoolError
 from unspool.eventlog import Run
 from unspool.events import Error, Transcript
 from unspool.http.bodies import BatchBody, ResumeBody, StartBody, read_body, valid_id, whole_number
 from unspool.http.follower import FollowerResponse, followed
+from unspool.http.owned import owned_run
 from unspool.http.problems import json_response, problem_of
 from unspool.http.views import (
     BatchView,
     InvokeView,
     RunPage,
     ThreadPage,
-    ThreadView,
     brief,
     full,
+    thread_brief,
+    thread_view,
     transcript_of,
 )
 from unspool.runs import Mount, Runner, RunRequest, new_run_id
-from unspool.sources import Schemas
 from unspool.wire import Codec, NativeNdjson, NativeSse, parse_cursor
 
 PAGE = 50
@@ -49,7 +41,6 @@ MAX_COALESCE_MS = 5000
 MAX_COALESCE_TOKENS = 1000
 
 T = TypeVar("T")
-Handler = Callable[[Request, Principal], Awaitable[Response]]
 
 
 class NativeRoutes:
@@ -65,7 +56,6 @@ class NativeRoutes:
         self._path = path
         self._max_body_bytes = max_body_bytes
         self._heartbeat = heartbeat
-        self._schemas: Schemas | None = None
 
     # -- start ------------------------------------------------------------------------------------------
 
@@ -89,6 +79,7 @@ class NativeRoutes:
             thread_id=valid_id(query.get("thread_id"), "thread_id"),
             config=_config(query),
             run_id=valid_id(query.get("run_id"), "run_id"),
+            replaces=valid_id(query.get("replaces"), "replaces"),
         )
         return await self._start_and_follow(request, principal, body, with_run_id=True)
 
@@ -142,10 +133,8 @@ class NativeRoutes:
     async def run(self, request: Request, principal: Principal) -> Response:
         """GET /runs/{run_id}: status and output."""
         run = await self._owned(request.path_params["run_id"], principal)
-        wanted = request.query_params.get("include")
-        if wanted not in {None, "transcript"}:
-            raise InvalidInput("`include` can be `transcript`, and nothing else")
-        return json_response(await full(self._log, run, with_transcript=wanted == "transcript"))
+        with_transcript = _included(request.query_params, "transcript")
+        return json_response(await full(self._log, run, with_transcript=with_transcript))
 
     async def follow(self, request: Request, principal: Principal) -> Response:
         """GET /runs/{run_id}/stream: follow from ``Last-Event-ID`` or ``?after=``."""
@@ -164,6 +153,8 @@ class NativeRoutes:
         body = await self._body(request, ResumeBody)
         if interrupted.status != "interrupted":
             raise RunConflict(f"the run does not wait for an answer: it is {interrupted.status}")
+        if interrupted.replaced_by is not None:
+            raise RunConflict("the run does not wait for an answer any more: another one took its place")
         transcript = await transcript_of(self._log, interrupted)
         resumed = RunRequest(
             thread_id=interrupted.thread_id or interrupted.id,
@@ -198,24 +189,17 @@ class NativeRoutes:
             principal.id, source=self._mount.name, before=query.get("before"), limit=limit + 1
         )
         following = found[limit - 1].id if len(found) > limit else None
-        return json_response(ThreadPage(threads=list(found[:limit]), next=following))
+        return json_response(ThreadPage(threads=[thread_brief(thread) for thread in found[:limit]], next=following))
 
     async def thread(self, request: Request, principal: Principal) -> Response:
         """GET /threads/{thread_id}: its newest 200 runs, oldest first, and the messages they fold into."""
         thread_id: str = request.path_params["thread_id"]
-        runs = await self._log.list(principal.id, source=self._mount.name, thread_id=thread_id, limit=MAX_PAGE)
-        if not runs:
+        with_transcripts = _included(request.query_params, "transcripts")
+        found = await self._log.threads(principal.id, source=self._mount.name, thread_id=thread_id)
+        if not found:
             raise ThreadNotFound(thread_id)
-        messages: list[Any] = []
-        for run in reversed(runs):
-            messages.extend((await transcript_of(self._log, run)).messages)
-        return json_response(ThreadView(id=thread_id, runs=[brief(run) for run in reversed(runs)], messages=messages))
-
-    async def schemas(self, request: Request, principal: Principal) -> Response:  # noqa: ARG002 - a handler
-        """GET /schemas: JSON Schemas of input, output and config."""
-        if self._schemas is None:
-            self._schemas = await anyio.to_thread.run_sync(self._mount.source.schemas)
-        return json_response(self._schemas)
+        runs = await self._log.list(principal.id, source=self._mount.name, thread_id=thread_id, limit=MAX_PAGE)
+        return json_response(await thread_view(self._log, found[0], runs, with_transcripts=with_transcripts))
 
     # -- shared -----------------------------------------------------------------------------------------
 
@@ -223,11 +207,7 @@ class NativeRoutes:
         return await read_body(request, kind, limit=self._max_body_bytes)
 
     async def _owned(self, run_id: str, principal: Principal) -> Run:
-        """Return the run if it is one of this mount's and the caller's; else it does not exist for them."""
-        run = await self._log.get(run_id)
-        if run.owner != principal.id or run.source != self._mount.name:
-            raise RunNotFound(run_id)
-        return run
+        return await owned_run(self._log, self._mount, run_id, principal)
 
     async def _start(self, request: Request, principal: Principal, wanted: RunRequest, run_id: str | None) -> Run:
         key = request.headers.get("idempotency-key")
@@ -279,7 +259,7 @@ class NativeRoutes:
 
 
 def _request_of(body: StartBody) -> RunRequest:
-    return RunRequest(input=body.input, thread_id=body.thread_id, config=body.config)
+    return RunRequest(input=body.input, thread_id=body.thread_id, config=body.config, replaces=body.replaces)
 
 
 def _after(request: Request, run: Run) -> int:
@@ -310,6 +290,14 @@ def _coalescing(query: QueryParams) -> tuple[int, int]:
 
 def _limit(query: QueryParams) -> int:
     return whole_number(query.get("limit"), "limit", default=PAGE, low=1, high=MAX_PAGE)
+
+
+def _included(query: QueryParams, what: str) -> bool:
+    """Whether ``?include=`` asks for ``what``. Raises InvalidInput."""
+    wanted = query.get("include")
+    if wanted not in {None, what}:
+        raise InvalidInput(f"`include` can be `{what}`, and nothing else")
+    return wanted is not None
 
 
 def _text_or_json(text: str) -> Any:

@@ -9,14 +9,35 @@ import msgspec
 from fastapi import FastAPI
 
 from unspool.events import KnownEvent, Snapshot
-from unspool.http.bodies import BatchBody, ResumeBody, StartBody
+from unspool.http.bodies import BatchBody, FeedbackBody, ResumeBody, StartBody
 from unspool.http.problems import MEDIA_TYPE, Problem
-from unspool.http.views import BatchView, InvokeView, RunPage, RunView, ThreadPage, ThreadView
-from unspool.sources import Schemas
+from unspool.http.views import (
+    BatchView,
+    FeedbackView,
+    InvokeView,
+    RunPage,
+    RunView,
+    SchemasView,
+    ThreadPage,
+    ThreadView,
+    TicketView,
+)
 
 _REF = "#/components/schemas/Unspool.{name}"
-_BODIES = (StartBody, ResumeBody, BatchBody)
-_VIEWS = (RunView, RunPage, ThreadPage, ThreadView, InvokeView, BatchView, Schemas, Problem, Snapshot)
+_BODIES = (StartBody, ResumeBody, BatchBody, FeedbackBody)
+_VIEWS = (
+    RunView,
+    RunPage,
+    ThreadPage,
+    ThreadView,
+    InvokeView,
+    BatchView,
+    SchemasView,
+    FeedbackView,
+    TicketView,
+    Problem,
+    Snapshot,
+)
 
 _STREAM = (
     "One event per frame: `id` is its seq, `data` its JSON. A response that closes without an `end` event was cut: "
@@ -48,6 +69,7 @@ def _paths(path: str, name: str) -> dict[str, Any]:
     key = _parameter("header", "Idempotency-Key", "The same key and body find the run that the first one started.")
     last = _parameter("header", "Last-Event-ID", "Resume behind this id. Wins over `after`.")
     after = _parameter("query", "after", "Resume behind this seq.")
+    ticket = _parameter("query", "ticket", "In place of other credentials: see `/tickets`.")
     fewer = [
         _parameter("query", "coalesce_tokens", "Merge neighbouring tokens, up to so many.", kind="integer"),
         _parameter("query", "coalesce_ms", "At most one write in so many milliseconds.", kind="integer"),
@@ -61,6 +83,7 @@ def _paths(path: str, name: str) -> dict[str, Any]:
         _parameter("query", "thread_id", "The conversation."),
         _parameter("query", "run_id", "Chosen by the client."),
         _parameter("query", "config", "A JSON object."),
+        _parameter("query", "replaces", "The run of the thread whose place the new one takes."),
     ]
 
     def operation(summary: str, responses: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -73,7 +96,7 @@ def _paths(path: str, name: str) -> dict[str, Any]:
                 "Start a run and follow it", _streams(), requestBody=_body("StartBody"), parameters=[key, *fewer]
             ),
             "get": operation(
-                "Start a run and follow it, for EventSource", _streams(), parameters=[*started, last, *fewer]
+                "Start a run and follow it, for EventSource", _streams(), parameters=[*started, last, *fewer, ticket]
             ),
         },
         f"{path}/invoke": {
@@ -106,7 +129,7 @@ def _paths(path: str, name: str) -> dict[str, Any]:
             )
         },
         f"{path}/runs/{{run_id}}/stream": {
-            "get": operation("Follow a run", _streams(), parameters=[run, last, after, *fewer])
+            "get": operation("Follow a run", _streams(), parameters=[run, last, after, *fewer, ticket])
         },
         f"{path}/runs/{{run_id}}/cancel": {
             "post": operation("Stop a run", {**_json("RunView", status="202"), **_json("RunView")}, parameters=[run])
@@ -121,9 +144,21 @@ def _paths(path: str, name: str) -> dict[str, Any]:
         },
         f"{path}/threads": {"get": operation("List conversations", _json("ThreadPage"), parameters=page)},
         f"{path}/threads/{{thread_id}}": {
-            "get": operation("Get a conversation's messages", _json("ThreadView"), parameters=[thread])
+            "get": operation(
+                "Get a conversation's messages",
+                _json("ThreadView"),
+                parameters=[thread, _parameter("query", "include", "`transcripts`: of each run, everything, folded.")],
+            )
         },
-        f"{path}/schemas": {"get": operation("Get JSON Schemas of input, output and config", _json("Schemas"))},
+        f"{path}/schemas": {
+            "get": operation("Get JSON Schemas of input, output and config, and limits", _json("SchemasView"))
+        },
+        f"{path}/feedback": {
+            "post": operation("Say what you think of a run", _json("FeedbackView"), requestBody=_body("FeedbackBody"))
+        },
+        f"{path}/tickets": {
+            "post": operation("Get a ticket for streams that cannot send headers", _json("TicketView"))
+        },
     }
 
 

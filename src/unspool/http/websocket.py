@@ -13,11 +13,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from unspool.access import Authenticate, Principal
 from unspool.closing import opened
-from unspool.errors import InvalidInput, NotAuthenticated, Overloaded, RunNotFound
-from unspool.eventlog import Run
+from unspool.errors import InvalidInput, NotAuthenticated, Overloaded
 from unspool.events import Record
 from unspool.http.bodies import Id, decode_json
 from unspool.http.follower import followed
+from unspool.http.owned import owned_run
 from unspool.http.problems import problem_of
 from unspool.runs import Follower, Mount, Runner, RunRequest
 
@@ -42,6 +42,7 @@ class StartMessage(msgspec.Struct, frozen=True, kw_only=True, tag="start", forbi
     thread_id: Id | None = None
     config: dict[str, Any] = {}
     run_id: Id | None = None
+    replaces: Id | None = None
 
 
 class StopMessage(msgspec.Struct, frozen=True, kw_only=True, tag="stop", forbid_unknown_fields=True):
@@ -132,16 +133,21 @@ class _Session:
             case HeartbeatMessage():
                 await self._send({"type": "heartbeat"})
             case StopMessage():
-                run = await self._owned(message.run_id)
+                run = await owned_run(self._runner.log, self._mount, message.run_id, self._principal)
                 await self._runner.cancel(run.id)
                 await self._send({"type": "stopped", "run_id": run.id, "ref": message.ref})
             case ResumeMessage():
-                run = await self._owned(message.run_id)
+                run = await owned_run(self._runner.log, self._mount, message.run_id, self._principal)
                 await self._runner.log.read(run.id, after=message.after, limit=1)  # refuses a cursor
                 await self._follow(run.id, message.after, tasks)
             case StartMessage():
                 self._refuse_too_many()
-                request = RunRequest(input=message.input, thread_id=message.thread_id, config=message.config)
+                request = RunRequest(
+                    input=message.input,
+                    thread_id=message.thread_id,
+                    config=message.config,
+                    replaces=message.replaces,
+                )
                 created = await self._runner.start(
                     self._mount, request, owner=self._principal.id, run_id=message.run_id
                 )
@@ -179,12 +185,6 @@ class _Session:
 
     async def _send(self, message: Any) -> None:
         await self._socket.send_text(msgspec.json.encode(message).decode())
-
-    async def _owned(self, run_id: str) -> Run:
-        run = await self._runner.log.get(run_id)
-        if run.owner != self._principal.id or run.source != self._mount.name:
-            raise RunNotFound(run_id)
-        return run
 
 
 def _message_of(text: str, limit: int) -> ClientMessage:

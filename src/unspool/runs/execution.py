@@ -86,6 +86,7 @@ class Execution:
         self._request = request
         self._attempt = attempt
         self._point = point
+        self._replaced: Sequence[str] = ()
         self._stop: Stop | None = None
         self._timeout: SourceTimeout | None = None
         self._scope = anyio.CancelScope()
@@ -148,6 +149,10 @@ class Execution:
         options = self.options
         self._begin()
         try:
+            if self.run.thread_id is not None:
+                self._replaced = await self._log.replaced(
+                    self.run.owner, source=self.run.source, thread_id=self.run.thread_id
+                )
             async for attempt in stamina.retry_context(
                 on=self._backoff,
                 attempts=options.retries + 1,
@@ -179,6 +184,7 @@ class Execution:
                     thread_id=run.thread_id,
                     input=self._request.input,
                     resumes=self._request.resumes,
+                    replaces=self._request.replaces,
                 )
             )
         else:
@@ -191,7 +197,7 @@ class Execution:
 
     def _call(self) -> Call:
         position = None if self._point is None else self._point.position
-        return self._request.call(self.run.id, attempt=self._attempt, position=position)
+        return self._request.call(self.run.id, attempt=self._attempt, position=position, replaced=self._replaced)
 
     def _backoff(self, exc: Exception) -> bool | float:
         """Decide whether a failed attempt is followed by another, and after how many seconds."""

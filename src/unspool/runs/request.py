@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         config: Plain JSON data.
         resumes: The interrupted run that this one continues.
         answer: By interrupt id.
+        replaces: The run of the thread whose place this one takes.
     """
 
     input: Any = None
@@ -26,6 +28,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     config: dict[str, Any] = {}
     resumes: str | None = None
     answer: dict[str, Any] | None = None
+    replaces: str | None = None
 
     def encoded(self) -> bytes:
         """The JSON that the log keeps."""
@@ -40,8 +43,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Two requests are the same if this is: SHA-256 over the source and the request, keys sorted."""
         return hashlib.sha256(msgspec.json.encode([source, self], order="sorted")).hexdigest()
 
-    def call(self, run_id: str, *, attempt: int = 1, position: Any = None) -> Call:
-        """What the source is given."""
+    def call(self, run_id: str, *, attempt: int = 1, position: Any = None, replaced: Sequence[str] = ()) -> Call:
+        """What the source is given. ``replaced``: the runs of the thread that do not count any more."""
         return Call(
             run_id=run_id,
             input=self.input,
@@ -51,4 +54,6 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             resumes=self.resumes,
             answer=self.answer,
             position=position,
+            replaces=self.replaces,
+            replaced=tuple(replaced),
         )

@@ -120,6 +120,7 @@ class Runner:
             NotStarted: The runner is not entered.
             Overloaded: There is no room, or it is about to stop.
             RunIdTaken, IdempotencyConflict, LogUnavailable: As :meth:`~unspool.eventlog.EventLog.create`.
+            RunNotFound, InvalidInput, RunConflict: The run that it ``replaces`` cannot be replaced; as there.
         """
         tasks = self._running_tasks()
         if self._draining:
@@ -136,6 +137,7 @@ class Runner:
             lease=self._lease,
             thread_id=request.thread_id,
             idempotency_key=idempotency_key,
+            replaces=request.replaces,
         )
         # It counts as ours from here on, so that the heartbeat does not take it for one that was left behind.
         self._active.setdefault(new.id, None)

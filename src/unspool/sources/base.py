@@ -32,6 +32,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         resumes: The interrupted run that this one continues.
         answer: The answer to its interrupts: a mapping from interrupt id to value.
         position: What :meth:`Source.resume_point` returned, for a run that is taken up in the middle.
+        replaces: The run of the thread whose place this one takes.
+        replaced: All runs of the thread whose place others took, in any order. A source with a memory of its own
+            forgets them: it begins where the thread would be without them.
     """
 
     run_id: str
@@ -42,6 +45,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     resumes: str | None = None
     answer: Mapping[str, Any] | None = None
     position: Any = None
+    replaces: str | None = None
+    replaced: Sequence[str] = ()
 
 
 class ResumePoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -103,7 +103,7 @@ class LangGraphSource(Source):
         if call.position is not None and call.position.get("checkpoint") and not call.position.get("again"):
             config.setdefault("configurable", {})["checkpoint_id"] = call.position["checkpoint"]
             return None
-        if call.attempt > 1:
+        if call.attempt > 1 or call.replaced:
             # An earlier attempt may have put the input into the thread already: begin before it.
             before = await checkpoint_before(self._graph, call)
             if before is not None:

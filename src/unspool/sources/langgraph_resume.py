@@ -50,17 +50,20 @@ def _checkpoints(records: Sequence[Record]) -> list[tuple[str, int]]:
 
 
 async def checkpoint_before(graph: Graph, call: Call) -> str | None:
-    """Return the thread's last checkpoint that is not of this run; None if the thread has none.
+    """Return where the call has to begin, if that is not where the thread is now.
 
-    In that case what this run left in the thread is deleted, so that its input is not there twice.
+    That is the thread's newest checkpoint that neither an earlier attempt of this run left there, nor a run that
+    was replaced. If they left the thread's only checkpoints, those are deleted. So it does not matter at which
+    moment an earlier attempt died, or whether the run that took the place of another got as far as a checkpoint.
     """
-    mine = False
+    void = {call.run_id, *call.replaced}
+    skipped = False
     async for state in graph.aget_state_history(_at(call, None)):
-        if (state.metadata or {}).get("unspool_run_id") != call.run_id:
-            return str(state.config.get("configurable", {})["checkpoint_id"])
-        mine = True
+        if (state.metadata or {}).get("unspool_run_id") not in void:
+            return str(state.config.get("configurable", {})["checkpoint_id"]) if skipped else None
+        skipped = True
     checkpointer = graph.checkpointer
-    if mine and checkpointer is not None and not isinstance(checkpointer, bool):
+    if skipped and checkpointer is not None and not isinstance(checkpointer, bool):
         await checkpointer.adelete_thread(call.thread_id or call.run_id)
     return None
 

@@ -14,9 +14,20 @@ import anyio
 from typing_extensions import override
 
 from unspool.errors import LogUnavailable
-from unspool.eventlog.base import READ_LIMIT, Appended, Created, EventLog, Lease, NewRun, Retention, Run, Thread
+from unspool.eventlog.base import (
+    READ_LIMIT,
+    Appended,
+    Created,
+    EventLog,
+    Feedback,
+    Lease,
+    NewRun,
+    Retention,
+    Run,
+    Thread,
+)
 from unspool.eventlog.live import Waiters
-from unspool.eventlog.sqlite import statements
+from unspool.eventlog.sqlite import lists, statements
 from unspool.eventlog.sqlite.schema import migrate
 from unspool.eventlog.sqlite.tails import Tails
 from unspool.eventlog.sqlite.threads import ReaderThread, WriterThread, connect, unavailable
@@ -206,13 +217,31 @@ class SQLiteLog(EventLog):
         before: str | None = None,
         limit: int = 50,
     ) -> Sequence[Run]:
-        return await self._read(lambda db: statements.page_of_runs(db, owner, source, thread_id, before, limit))
+        return await self._read(lambda db: lists.page_of_runs(db, owner, source, thread_id, before, limit))
 
     @override
     async def threads(
-        self, owner: str, *, source: str | None = None, before: str | None = None, limit: int = 50
+        self,
+        owner: str,
+        *,
+        source: str | None = None,
+        thread_id: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
     ) -> Sequence[Thread]:
-        return await self._read(lambda db: statements.page_of_threads(db, owner, source, before, limit))
+        return await self._read(lambda db: lists.page_of_threads(db, owner, source, thread_id, before, limit))
+
+    @override
+    async def replaced(self, owner: str, *, source: str, thread_id: str) -> Sequence[str]:
+        return await self._read(lambda db: lists.replaced(db, owner, source, thread_id))
+
+    @override
+    async def put_feedback(self, run_id: str, feedback: Feedback) -> Feedback:
+        return await self._write(lambda db: lists.put_feedback(db, run_id, feedback))
+
+    @override
+    async def feedback(self, run_id: str) -> Sequence[Feedback]:
+        return await self._read(lambda db: lists.feedback_on(db, run_id))
 
     @override
     async def request_cancel(self, run_id: str) -> Run:

@@ -47,6 +47,18 @@ _MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (run_id, last_seq)
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE run ADD COLUMN replaces TEXT;
+    ALTER TABLE run ADD COLUMN replaced_by TEXT;
+    CREATE INDEX run_replaced ON run (owner, thread_id) WHERE replaced_by IS NOT NULL;
+    CREATE TABLE feedback (
+        run_id TEXT NOT NULL,
+        key TEXT NOT NULL,
+        at REAL NOT NULL,
+        given BLOB NOT NULL,
+        PRIMARY KEY (run_id, key)
+    ) WITHOUT ROWID;
+    """,
 )
 
 VERSION = len(_MIGRATIONS)

@@ -8,17 +8,26 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from unspool.errors import IdempotencyConflict, RunIdTaken, RunNotFound, ThreadNotFound
-from unspool.eventlog.base import READ_BYTES, Appended, Created, Lease, NewRun, Retention, Run, Thread
-from unspool.eventlog.packing import check_cursor, outcome_of, pack, status_after, unpack, up_to_bytes
+from unspool.errors import IdempotencyConflict, RunIdTaken, RunNotFound
+from unspool.eventlog.base import READ_BYTES, Appended, Created, Lease, NewRun, Retention, Run
+from unspool.eventlog.packing import (
+    check_all_ended,
+    check_cursor,
+    check_replaced,
+    outcome_of,
+    pack,
+    status_after,
+    unpack,
+    up_to_bytes,
+)
 from unspool.eventlog.sqlite.schema import NOW
 from unspool.events import EndStatus, Record
 
-_COLUMNS = (
+COLUMNS = (
     "id, owner, source, status, request, request_hash, epoch, worker, lease_until, first_seq, last_seq, "
-    "cancel_requested, created_at, watched_until, ended_at, thread_id, idempotency_key"
+    "cancel_requested, created_at, watched_until, ended_at, thread_id, idempotency_key, replaces, replaced_by"
 )
-_NAMES = tuple(_COLUMNS.split(", "))
+_NAMES = tuple(COLUMNS.split(", "))
 TRIM_AT_A_TIME = 50
 
 
@@ -30,38 +39,45 @@ class Written(NamedTuple):
     status: EndStatus | None
 
 
-def _run(row: tuple[Any, ...]) -> Run:
+def run_of(row: tuple[Any, ...]) -> Run:
     return msgspec.convert(dict(zip(_NAMES, row, strict=True)), Run, strict=False)
 
 
 def get(db: sqlite3.Connection, run_id: str) -> Run:
-    row = db.execute(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (run_id,)).fetchone()
-    if row is None:
+    run = _find(db, run_id)
+    if run is None:
         raise RunNotFound(run_id)
-    return _run(row)
+    return run
+
+
+def _find(db: sqlite3.Connection, run_id: str) -> Run | None:
+    row = db.execute(f"SELECT {COLUMNS} FROM run WHERE id = ?", (run_id,)).fetchone()
+    return None if row is None else run_of(row)
 
 
 def create(db: sqlite3.Connection, new: NewRun) -> Created:
-    row = db.execute(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (new.id,)).fetchone()
-    if row is not None:
-        run = _run(row)
+    run = _find(db, new.id)
+    if run is not None:
         if run.owner != new.owner or run.request_hash != new.request_hash:
             raise RunIdTaken(new.id)
         return Created(run, created=False)
     if new.idempotency_key is not None:
         row = db.execute(
-            f"SELECT {_COLUMNS} FROM run WHERE owner = ? AND idempotency_key = ?",
+            f"SELECT {COLUMNS} FROM run WHERE owner = ? AND idempotency_key = ?",
             (new.owner, new.idempotency_key),
         ).fetchone()
         if row is not None:
-            run = _run(row)
+            run = run_of(row)
             if run.request_hash != new.request_hash:
                 raise IdempotencyConflict(new.idempotency_key)
             return Created(run, created=False)
+    if new.replaces is not None:
+        _replace(db, new, new.replaces)
     status = "queued" if new.worker is None else "running"
     lease = f"{NOW} + ?" if new.worker is not None else "0.0 * ?"
     db.execute(
-        f"INSERT INTO run ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, 1, ?, {lease}, 1, 0, 0, {NOW}, 0.0, NULL, ?, ?)",
+        f"INSERT INTO run ({COLUMNS})"
+        f" VALUES (?, ?, ?, ?, ?, ?, 1, ?, {lease}, 1, 0, 0, {NOW}, 0.0, NULL, ?, ?, ?, NULL)",
         (
             new.id,
             new.owner,
@@ -73,9 +89,19 @@ def create(db: sqlite3.Connection, new: NewRun) -> Created:
             new.lease,
             new.thread_id,
             new.idempotency_key,
+            new.replaces,
         ),
     )
     return Created(get(db, new.id), created=True)
+
+
+def _replace(db: sqlite3.Connection, new: NewRun, run_id: str) -> None:
+    """Refuse, or mark the run and all that follow it in its thread."""
+    first = check_replaced(new, run_id, _find(db, run_id))
+    those = " owner = ? AND source = ? AND thread_id = ? AND (created_at, id) >= (?, ?)"
+    place = (new.owner, new.source, new.thread_id, first.created_at, first.id)
+    check_all_ended(bool(row[0]) for row in db.execute(f"SELECT ended_at IS NOT NULL FROM run WHERE{those}", place))
+    db.execute(f"UPDATE run SET replaced_by = ? WHERE{those}", (new.id, *place))
 
 
 class Append(NamedTuple):
@@ -180,55 +206,6 @@ def read(db: sqlite3.Connection, run_id: str, after: int, limit: int) -> Sequenc
     return up_to_bytes(records[:limit])
 
 
-def page_of_runs(
-    db: sqlite3.Connection, owner: str, source: str | None, thread_id: str | None, before: str | None, limit: int
-) -> list[Run]:
-    since: tuple[Any, ...] = (None, None)
-    if before is not None:
-        since = (
-            db.execute("SELECT created_at, id FROM run WHERE id = ? AND owner = ?", (before, owner)).fetchone() or since
-        )
-        if since[1] is None:
-            raise RunNotFound(before)
-    rows = db.execute(
-        f"SELECT {_COLUMNS} FROM run WHERE owner = :owner"
-        " AND (:source IS NULL OR source = :source) AND (:thread IS NULL OR thread_id = :thread)"
-        " AND (:id IS NULL OR (created_at, id) < (:at, :id)) ORDER BY created_at DESC, id DESC LIMIT :limit",
-        {"owner": owner, "source": source, "thread": thread_id, "at": since[0], "id": since[1], "limit": limit},
-    )
-    return [_run(row) for row in rows]
-
-
-def page_of_threads(
-    db: sqlite3.Connection, owner: str, source: str | None, before: str | None, limit: int
-) -> list[Thread]:
-    rows = db.execute(
-        "SELECT thread_id, count(*), min(created_at), max(created_at) FROM run WHERE owner = :owner"
-        " AND thread_id IS NOT NULL AND (:source IS NULL OR source = :source)"
-        " GROUP BY thread_id ORDER BY max(created_at) DESC, max(id) DESC",
-        {"owner": owner, "source": source},
-    ).fetchall()
-    if before is not None:
-        ids = [row[0] for row in rows]
-        if before not in ids:
-            raise ThreadNotFound(before)
-        rows = rows[ids.index(before) + 1 :]
-    threads: list[Thread] = []
-    for thread_id, runs, created_at, updated_at in rows[:limit]:
-        newest = page_of_runs(db, owner, source, thread_id, None, 1)[0]
-        threads.append(
-            Thread(
-                id=thread_id,
-                runs=runs,
-                created_at=created_at,
-                updated_at=updated_at,
-                last_run_id=newest.id,
-                last_status=newest.status,
-            )
-        )
-    return threads
-
-
 def request_cancel(db: sqlite3.Connection, run_id: str) -> Run:
     db.execute("UPDATE run SET cancel_requested = 1 WHERE id = ? AND ended_at IS NULL", (run_id,))
     return get(db, run_id)
@@ -243,10 +220,10 @@ def claim(db: sqlite3.Connection, run_id: str, worker: str, lease: float) -> Run
     get(db, run_id)
     rows = db.execute(
         f"UPDATE run SET epoch = epoch + 1, worker = ?, lease_until = {NOW} + ?, status = 'running'"
-        f" WHERE id = ? AND ended_at IS NULL AND lease_until <= {NOW} RETURNING {_COLUMNS}",
+        f" WHERE id = ? AND ended_at IS NULL AND lease_until <= {NOW} RETURNING {COLUMNS}",
         (worker, lease, run_id),
     ).fetchall()
-    return _run(rows[0]) if rows else None
+    return run_of(rows[0]) if rows else None
 
 
 def reap(db: sqlite3.Connection, worker: str, lease: float, sources: Sequence[str] | None, limit: int) -> list[Run]:
@@ -299,10 +276,11 @@ def trim_some(db: sqlite3.Connection, retention: Retention) -> list[str]:
     for run_id in ids:
         db.execute("DELETE FROM batch WHERE run_id = ?", (run_id,))
         db.execute("UPDATE run SET first_seq = last_seq + 1, bytes = 0 WHERE id = ?", (run_id,))
-    db.execute(
-        f"DELETE FROM run WHERE ended_at < {NOW} - ? AND first_seq > last_seq",
+    forgotten = db.execute(
+        f"DELETE FROM run WHERE ended_at < {NOW} - ? AND first_seq > last_seq RETURNING id",
         (retention.forget_after,),
-    )
+    ).fetchall()
+    db.executemany("DELETE FROM feedback WHERE run_id = ?", forgotten)
     return ids
 
 
