@@ -57,6 +57,8 @@ demo: $(VENV)/.demo $(PLAYGROUND) ## Talk to a real model in the browser
 test: setup lint ## Lint, then run every test
 	@echo "Testing the JavaScript packages"
 	@$(NODE) npx --no-install vitest run
+	@echo "Testing the client and the hooks against the Express server"
+	@$(NODE) node scripts/test_against_express.mjs
 	@$(NODE) npm run --silent build:packages
 	@$(NODE) node scripts/check_packages.mjs
 	@echo "Testing the Python package, and all of it in a browser"

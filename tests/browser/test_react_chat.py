@@ -234,7 +234,9 @@ async def test_the_page_is_accessible(browser: Browser, server: ServerProcess, s
             found = {"empty": await _axe(chat.page)}
             await chat.ask("/tools")
             await expect(chat.page.get_by_text("The sky is clear", exact=False)).to_be_visible()
-            await expect(chat.page.get_by_role("img", name="sky.png")).to_be_visible()
+            image = chat.page.get_by_role("img", name="sky.png")
+            await expect(image).to_be_visible()
+            assert await image.evaluate("e => e.naturalWidth") == 48
             found["tools"] = await _axe(chat.page)
             await chat.ask("/ask two things")
             await expect(chat.page.get_by_label("Why?")).to_be_visible()

@@ -1,7 +1,7 @@
 /** A conversation, without a framework: turns, each one run, that are sent, stopped, asked again and answered. */
 
 import type {Chat, ChatMessage, ChatOptions, ChatSnapshot, ChatStatus, Turn, UserMessage} from './chat-types.js'
-import {UnspoolError} from './errors.js'
+import {errorOf, UnspoolError} from './errors.js'
 import {newId} from './ids.js'
 import {askedIn} from './input.js'
 import {isEnded, type Message, type Transcript} from './transcript.js'
@@ -26,6 +26,7 @@ interface Entry {
   turn: Turn | undefined
   seen: RunSnapshot | undefined
   leave: () => void
+  watched: boolean
 }
 
 class ThreadChat implements Chat {
@@ -212,7 +213,8 @@ class ThreadChat implements Chat {
       problem: undefined,
       turn: undefined,
       seen: undefined,
-      leave: run.subscribe(this.#changed)
+      leave: run.subscribe(this.#changed),
+      watched: false
     }
     this.#entries = [...this.#entries, entry]
     this.#changed()
@@ -221,6 +223,7 @@ class ThreadChat implements Chat {
 
   /** Waits for the end of a turn, and lets go of its run then: the events are of no more use. */
   async #watch(entry: Entry, run: Run): Promise<Turn> {
+    entry.watched = true
     await run.finished.catch(() => {})
     const {connection, timing, problem, ...transcript} = run.getSnapshot()
     entry.leave()
@@ -269,6 +272,7 @@ class ThreadChat implements Chat {
   }
 
   async #restore(threadId: string, loading: AbortController): Promise<void> {
+    const before = new Set(this.#entries)
     let runs: RunView[] = []
     let problem: UnspoolError | undefined
     try {
@@ -280,10 +284,15 @@ class ThreadChat implements Chat {
     if (loading.signal.aborted) return
     this.#loading = undefined
     this.#problem = problem
-    if (!problem) this.#entries = runs.filter(({replaced}) => !replaced).map(view => this.#restored(view))
+    if (!problem) {
+      const meanwhile = this.#entries.filter(entry => !before.has(entry))
+      const known = new Set(meanwhile.map(({runId}) => runId))
+      const kept = runs.filter(({id, replaced}) => !replaced && !known.has(id))
+      this.#entries = [...kept.map(view => this.#restored(view)), ...meanwhile]
+    }
     this.#changed()
     if (problem) this.#options.onError?.(problem)
-    for (const entry of this.#entries) if (entry.run) void this.#watch(entry, entry.run)
+    for (const entry of this.#entries) if (entry.run && !entry.watched) void this.#watch(entry, entry.run)
   }
 
   #restored({id, status, transcript}: RunView): Entry {
@@ -294,10 +303,11 @@ class ThreadChat implements Chat {
       resumes: transcript?.resumes,
       run,
       settled: transcript,
-      problem: undefined,
+      problem: status === 'failed' && transcript?.error ? errorOf(transcript.error) : undefined,
       turn: undefined,
       seen: undefined,
-      leave: run?.subscribe(this.#changed) ?? (() => {})
+      leave: run?.subscribe(this.#changed) ?? (() => {}),
+      watched: false
     }
   }
 }

@@ -93,7 +93,8 @@ function frames(): Arm {
     let frame = 0
     let timer: ReturnType<typeof setTimeout> | undefined
     const next = () => {
-      frame = requestAnimationFrame(began => {
+      frame = requestAnimationFrame(() => {
+        const began = performance.now()
         tell()
         afterRendering(() => {
           const ended = performance.now()

@@ -78,6 +78,17 @@ test('a thread is restored, with what still runs in it', async () => {
   expect(said(done)[3]).toBe('assistant: zero one two three four five six seven eight nine ten')
 })
 
+test('what is sent while the thread is loaded comes behind what was there', async () => {
+  const first = chatWith('echo')
+  await first.send('one')
+  const second = chatWith('echo', {threadId: first.getSnapshot().threadId})
+  const turn = second.send('two')
+  expect(second.getSnapshot().status).toBe('restoring')
+  expect(await turn).toMatchObject({status: 'completed'})
+  await until(second, ({status}) => status === 'ready')
+  expect(said(second.getSnapshot()).filter(line => line.startsWith('user'))).toEqual(['user: one', 'user: two'])
+})
+
 test('a thread that does not exist yet is empty', async () => {
   const chat = chatWith('echo', {threadId: crypto.randomUUID()})
   expect(await until(chat, ({status}) => status === 'ready')).toMatchObject({turns: [], messages: []})
@@ -151,6 +162,9 @@ test('a failed turn says why, and can be asked again', async () => {
   expect(turn).toMatchObject({status: 'failed', problem: {name: 'UnspoolError'}})
   expect(chat.getSnapshot()).toMatchObject({status: 'failed', problem: turn.problem})
   expect(failures).toEqual([turn.problem?.code])
+  const again = chatWith('fail', {threadId: chat.getSnapshot().threadId})
+  const restored = await until(again, ({status}) => status === 'failed')
+  expect(restored.problem).toMatchObject({code: turn.problem?.code, message: turn.problem?.message})
   await chat.regenerate(turn.runId)
   expect(chat.getSnapshot().turns).toHaveLength(1)
 })

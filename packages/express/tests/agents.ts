@@ -84,7 +84,8 @@ function slow(gates: Gates): Source {
   }
 }
 
-const DOT = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYPjPAAACAwEBAdL2SAAAAABJRU5ErkJggg=='
+const SKY =
+  'iVBORw0KGgoAAAANSUhEUgAAADAAAAAgCAIAAADbtmxLAAAAo0lEQVR42s3CAQYCAQBE0TlYRERERERERERERESUJaVSllUSiUQikUgkEol0kH+JrjHPU6yHVcUDrCrRx6qSA6wqNcKq0hOsKjPDqrIhVpWLsKr8HKsqLLGq4gqrKq2xqvIGq6pssarqDquq7bGq+gGrahyxquYJq2qdsar2BavqXLGq7g2rCu5YVf+BVQ2fWNX4hVVN31hV+MGqoi9Wtfhh9Q9GU/SmXu48DAAAAABJRU5ErkJggg=='
 
 function tools(gates: Gates): Source {
   return async function* ({runId, config, signal}): Answers {
@@ -116,7 +117,7 @@ function tools(gates: Gates): Source {
       yield {type: 'token', message_id, text}
     const url = 'https://example.org/weather'
     yield {type: 'citation', message_id, url, title: 'Weather service', start: 0, end: 24}
-    yield {type: 'file', media_type: 'image/png', message_id, data: DOT, name: 'sky.png'}
+    yield {type: 'file', media_type: 'image/png', message_id, data: SKY, name: 'sky.png'}
 
     await part()
     const usage = {input_tokens: 120, output_tokens: 40, total_tokens: 160, reasoning_tokens: 12}

@@ -42,6 +42,8 @@ test.each([
   '- a\n- b\n\n--\n',
   '--\n>-\nA\n',
   '    code\n-\n\n  x\n',
+  '    code\n-\n-',
+  '[docs]: /first\n\n- [docs]\n\n  [docs]: /second\n\n  [docs]\n',
   '-    indented code\n\n    more\n    indented code\n\n    more\n',
   "[docs]: /x\n'title\nmore'\n\n[docs]\n",
   '[docs]\n\n> [docs]: /x\n\n- [docs]\n- b\n\n| [docs] |\n|-|\n| [docs] |\n',

@@ -43,7 +43,7 @@ const ItemView = memo(function ItemView({item, loose, prefix}: ItemProperties) {
   const {content, definitions} = item
   const root: Root = {
     type: 'root',
-    children: [{type: 'list', spread: loose, children: [{...content, spread: loose}]}, ...definitions]
+    children: [...definitions, {type: 'list', spread: loose, children: [{...content, spread: loose}]}]
   }
   return only('li', htmlTree(root, prefix))
 })
@@ -80,13 +80,14 @@ interface RowProperties {
 const RowView = memo(function RowView({row, align, prefix}: RowProperties) {
   const head: TableRow = {type: 'tableRow', children: []}
   const table: TableNode = {type: 'table', align, children: [head, row.content]}
-  const body = within('tbody', htmlTree({type: 'root', children: [table, ...row.definitions]}, prefix))
+  const body = within('tbody', htmlTree({type: 'root', children: [...row.definitions, table]}, prefix))
   return body ? only('tr', body) : null
 })
 
 function rootOf({content, definitions}: Part<RootContent | Root>): Root {
   const children = content.type === 'root' ? content.children : [content]
-  return {type: 'root', children: [...children, ...definitions]}
+  // The first definition of a label counts, also where the content has one of its own.
+  return {type: 'root', children: [...definitions, ...children]}
 }
 
 /** The first element of that name in `tree`, as React elements. */

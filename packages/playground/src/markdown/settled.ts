@@ -47,6 +47,8 @@ function beginsPlainly(node: Nodes, text: string): boolean {
     case 'paragraph':
       NO_INTERRUPTION.lastIndex = startOf(node)
       return !NO_INTERRUPTION.test(text)
+    case 'heading':
+      return text.charAt(startOf(node)) === '#'
     case 'definition':
     case 'footnoteDefinition':
       return false
