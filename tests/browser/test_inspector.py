@@ -334,7 +334,7 @@ async def test_the_copied_code_holds_config_and_answers(browser: Browser, app: A
     async with watched_page(browser, link(app, "echo", run_id)) as page:
         await ended(page)
         await tab(page, "Code")
-        await expect(inspector(page).locator("pre")).to_contain_text('"shout": true')
+        await expect(inspector(page).locator("pre")).to_contain_text('"config":{"shout":true}')
 
 
 async def test_a_secret_is_in_no_code(browser: Browser, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import {errorOf, UnspoolError} from './errors.js'
 import type {UnspoolRecord} from './events.js'
 import {type ApplyPatch, FoldWith} from './fold-with.js'
+import {Guard} from './guard.js'
 import type {Http} from './http.js'
 import {type Begin, type Link, notLoaded, runPath, type Sink} from './links.js'
 import type {Scheduler} from './schedule.js'
@@ -11,8 +12,6 @@ import type {Backoff, ConnectionState, Run, RunSnapshot, RunView, Timeouts} from
 import {isOffline, onWake} from './wake.js'
 
 const SILENCE_MS = 45_000
-/** After so long without a byte on a new connection, it is asked whether something holds the stream back. */
-const SUSPICION_MS = 5_000
 /** A connection that was silent for so long is made anew when the device wakes up: a heartbeat is due every 15 s. */
 const STALE_MS = 20_000
 /** Tries after the first to tell the server that a run is to stop. */
@@ -59,7 +58,7 @@ export class FollowedRun implements Run {
   #snapshot: RunSnapshot | undefined
   /** The one connection, or the one wait, that goes on now. */
   #attempt = new AbortController()
-  #heard = 0
+  #guard: Guard | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #waiters = new Set<() => void>()
   #tell = () => {
@@ -167,7 +166,7 @@ export class FollowedRun implements Run {
     }
     const {state} = this.#connection
     const waiting = state === 'waiting' || state === 'offline'
-    if (waiting || performance.now() - this.#heard > STALE_MS) this.reconnect()
+    if (waiting || performance.now() - (this.#guard?.heard ?? 0) > STALE_MS) this.reconnect()
   }
 
   // -- following -----------------------------------------------------------------------------------------
@@ -205,9 +204,10 @@ export class FollowedRun implements Run {
     const link = this.#around.link()
     this.#attempt = new AbortController()
     const {signal} = this.#attempt
-    this.#heard = performance.now()
+    const dead = () => this.#attempt.abort()
+    const guard = new Guard(this.#around.timeouts.silence ?? SILENCE_MS, dead, () => void this.#suspect(link, signal))
+    this.#guard = guard
     this.#connect({state: 'connecting'})
-    const guard = this.#guard(link)
     try {
       await link.follow({runId: this.id, after: this.#fold.lastSeq, begin: this.#begin}, this.#sink(guard), signal)
       await this.#loading
@@ -222,7 +222,7 @@ export class FollowedRun implements Run {
     }
   }
 
-  #sink(guard: {heard(): void}): Sink {
+  #sink(guard: Guard): Sink {
     return {
       opened: () => {
         if (this.#connection.state === 'open') return
@@ -231,10 +231,7 @@ export class FollowedRun implements Run {
         this.#connect({state: 'open'})
         this.#wakeWaiters()
       },
-      alive: () => {
-        this.#heard = performance.now()
-        guard.heard()
-      },
+      alive: () => guard.alive(),
       records: records => this.#receive(records)
     }
   }
@@ -310,32 +307,6 @@ export class FollowedRun implements Run {
   }
 
   // -- guarding ------------------------------------------------------------------------------------------
-
-  /** Notices a connection that is dead, or that something holds back. One timer, however much comes. */
-  #guard(link: Link): {heard(): void; release(): void} {
-    const silence = this.#around.timeouts.silence ?? SILENCE_MS
-    const {signal} = this.#attempt
-    let timer: ReturnType<typeof setTimeout>
-    const check = () => {
-      const left = this.#heard + silence - performance.now()
-      if (left <= 0) this.#attempt.abort()
-      else timer = setTimeout(check, left)
-    }
-    timer = setTimeout(check, silence)
-    let suspicion: ReturnType<typeof setTimeout> | undefined = setTimeout(() => {
-      void this.#suspect(link, signal)
-    }, SUSPICION_MS)
-    return {
-      heard: () => {
-        clearTimeout(suspicion)
-        suspicion = undefined
-      },
-      release: () => {
-        clearTimeout(timer)
-        clearTimeout(suspicion)
-      }
-    }
-  }
 
   /** A server sends at once, if only that it is there. If it has events that are not here, something gathers them. */
   async #suspect(link: Link, signal: AbortSignal): Promise<void> {
