@@ -38,7 +38,7 @@ export function Chart({label, xs, lines, bars = false, formatX, formatY, height 
       {
         width: element.clientWidth || 300,
         height,
-        padding: [6, 14, 0, 0],
+        padding: [6, 28, 0, 0],
         legend: {show: false},
         cursor: {y: false, drag: {x: true, y: false}},
         scales: {
