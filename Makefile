@@ -50,6 +50,7 @@ playground: $(PLAYGROUND) ## Build the web page that the server shows
 
 setup: $(VENV)/.dev node_modules/.package-lock.json $(PLAYGROUND) ## Install all that development needs
 	@sh scripts/chromium.sh
+	@sh scripts/nginx.sh
 
 demo: $(VENV)/.demo $(PLAYGROUND) ## Talk to a real model in the browser
 	@$(BIN)/unspool demo $(ARGS)

@@ -1,10 +1,17 @@
 import {execFileSync} from 'node:child_process'
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
-import {basename, join} from 'node:path'
+import {join} from 'node:path'
 import {afterAll, expect, test} from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../../..')
-const PAGES = ['docs/react.md', 'docs/nextjs.md', 'docs/javascript.md', 'packages/react/README.md']
+const PAGES = [
+  'README.md',
+  'docs/react.md',
+  'docs/nextjs.md',
+  'docs/javascript.md',
+  'packages/client/README.md',
+  'packages/react/README.md'
+]
 
 /** Within the packages, so that what a block imports is found. */
 const directory = mkdtempSync(join(import.meta.dirname, '.docs-'))
@@ -27,7 +34,7 @@ function writeBlocks(page: string): string[] {
   const text = readFileSync(join(ROOT, page), 'utf8')
   const blocks = [...text.matchAll(/^```(tsx|ts|js)\n(.*?)^```/gms)]
   return blocks.map(([, language, code], index) => {
-    const file = join(directory, `${basename(page, '.md')}-${index + 1}.${language}`)
+    const file = join(directory, `${page.replace(/\W/g, '-')}-${index + 1}.${language}`)
     writeFileSync(file, `${code}\nexport {}\n`)
     return file
   })
