@@ -195,6 +195,7 @@ test('the React snippets are components that the compiler accepts', () => {
 function pathsFrom(root: string): Record<string, string[]> {
   return {
     '@unspool/client': [`${root}/packages/client/src/index.ts`],
+    '@unspool/client/*': [`${root}/packages/client/src/*.ts`],
     '@unspool/react': [`${root}/packages/react/src/index.ts`]
   }
 }

@@ -51,7 +51,8 @@ test.each([
   '- [docs]\n- b\n\n[docs]: /x\n\nend\n',
   '```\na\n``\n```\nb\n',
   '~~~ a`b\ncode\n~~~~ \n\n~~~\n',
-  '1. a\n\n   ```\n   code\n\n2. b\n'
+  '1. a\n\n   ```\n   code\n\n2. b\n',
+  '| a |\n|-|\n| 1 |\r\nb\r\n\r\nc\rd\r\n'
 ])('each cut of %j ends the same', text => {
   expect(streamed(text, [1])).toBe(atOnce(text))
   expect(streamed(text, [2, 1])).toBe(atOnce(text))

@@ -62,10 +62,12 @@ export class MarkdownDocument {
   #state = start()
 
   /**
-   * The blocks of `text`. Costs what was added where `text` begins with the text of the last call; another text starts over.
+   * The blocks of a text. Costs what was added where it begins with the text of the last call; another text starts over.
    * @param complete No more text will come.
    */
-  update(text: string, complete: boolean, grammar?: Grammar): readonly Block[] {
+  update(given: string, complete: boolean, grammar?: Grammar): readonly Block[] {
+    // A CR at the end may be half of a CRLF: until it is known which, its line has no end.
+    const text = !complete && given.endsWith('\r') ? given.slice(0, -1) : given
     const sameGrammar = grammar === this.#grammar
     if (sameGrammar && complete === this.#complete && text === this.#text) return this.#blocks
     if (!sameGrammar || this.#complete || !text.startsWith(this.#text)) this.#state = start()
