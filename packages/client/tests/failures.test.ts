@@ -9,7 +9,8 @@ type Answer = () => Response | Promise<Response>
 let asked: {url: string; at: number}[] = []
 
 beforeEach(() => {
-  vi.useFakeTimers({toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance']})
+  vi.useFakeTimers({toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance']})
+  StubSocket.made = []
   vi.spyOn(Math, 'random').mockReturnValue(1)
   asked = []
 })
@@ -212,6 +213,24 @@ test('a proxy that holds the stream back is found out, and a WebSocket is used i
     socket?.onmessage?.({data: JSON.stringify({type: 'event', run_id: 'r', seq, event})})
   }
   await expect(run.finished).resolves.toMatchObject({status: 'completed', connection: {transport: 'websocket'}})
+})
+
+test('a socket is kept by heartbeats, and one that is silent for 60 s is given up', async () => {
+  const options = {WebSocket: StubSocket, transport: 'websocket', timeouts: {silence: 600_000}}
+  const run = start(scripted([]), options)
+  await vi.waitFor(() => expect(StubSocket.made[0]?.sent).toHaveLength(1))
+  const [socket] = StubSocket.made
+  await settle(30_000)
+  expect(socket?.sent.slice(1)).toEqual(['{"type":"heartbeat"}'])
+  socket?.onmessage?.({data: '{"type":"heartbeat"}'})
+  await settle(60_000)
+  expect(socket?.sent).toHaveLength(4)
+  expect(StubSocket.made).toHaveLength(1)
+  await settle(31_000)
+  expect(socket?.readyState).toBe(3)
+  await vi.waitFor(() => expect(StubSocket.made[1]?.sent).toHaveLength(1))
+  expect(run.getSnapshot().timing.reconnects).toBe(1)
+  run.detach()
 })
 
 test('a run that took long on the server and came here in one go was held back', async () => {
