@@ -181,14 +181,15 @@ test('a turn that never reached the server can be asked again', async () => {
   await wire.close()
 })
 
-test('messages that did not change stay the same objects', async () => {
+test('turns and messages that did not change stay the same objects', async () => {
   const gate = unique()
   const chat = chatWith('slow', {config: {gate}})
   await server.release(gate, 10)
   await chat.send('one')
-  const before = chat.getSnapshot().messages
+  const {messages: before, turns: turnsBefore} = chat.getSnapshot()
   void chat.send('two')
-  const {messages} = await until(chat, ({status}) => status === 'streaming')
+  const {messages, turns} = await until(chat, ({status}) => status === 'streaming')
+  expect(turns[0]).toBe(turnsBefore[0])
   expect(messages.slice(0, 2).every((message, index) => message === before[index])).toBe(true)
 })
 

@@ -231,6 +231,8 @@ test('a socket is kept by heartbeats, and one that is silent for 60 s is given u
   await vi.waitFor(() => expect(StubSocket.made[1]?.sent).toHaveLength(1))
   expect(run.getSnapshot().timing.reconnects).toBe(1)
   run.detach()
+  await settle(0)
+  expect(vi.getTimerCount()).toBe(0)
 })
 
 test('a run that took long on the server and came here in one go was held back', async () => {
@@ -296,6 +298,13 @@ test('a start that was given up is stopped, also if it reaches the server only t
   await expect(run.finished).rejects.toMatchObject({code: 'timeout'})
   await settle(10_000)
   expect(asked.slice(1).map(({url}) => url)).toEqual(Array(3).fill('/agent/runs/r/cancel'))
+})
+
+test('stopping a run that has just ended is no error', async () => {
+  const run = start(scripted([() => silent(START)], () => Response.json({code: 'conflict'}, {status: 409})))
+  await settle(10)
+  await expect(run.stop()).resolves.toBeUndefined()
+  run.detach()
 })
 
 test('debug writes the stream, line by line', async () => {

@@ -89,6 +89,30 @@ test('lines that are cut at random bytes fold into the same', () => {
   )
 })
 
+test('looking on the way changes nothing', () => {
+  fc.assert(
+    fc.property(run, events => {
+      const fold = new Fold()
+      for (const [index, event] of events.entries()) {
+        fold.fold({seq: index + 1, at: 0, event})
+        fold.transcript()
+      }
+      expect(fold.transcript()).toEqual(folded(events))
+    }),
+    {numRuns: 1000}
+  )
+})
+
+test('a tool call between two texts leaves both, also where nobody looks in between', () => {
+  const said = folded([
+    {type: 'start', run_id: 'r', source: 's', created_at: 1},
+    {type: 'token', message_id: 'm', text: 'before'},
+    {type: 'tool_start', call_id: 'c', name: 'tool', message_id: 'm'},
+    {type: 'token', message_id: 'm', text: 'after'}
+  ])
+  expect(said.messages[0]?.parts).toMatchObject([{text: 'before'}, {name: 'tool'}, {text: 'after'}])
+})
+
 test('a retry leaves what the events up to keep_seq, and those after it, fold into', () => {
   fc.assert(
     fc.property(run, fc.nat(20), run, (before, keep, after) => {

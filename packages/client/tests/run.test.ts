@@ -214,8 +214,9 @@ describe('a connection that breaks', () => {
 })
 
 describe('what cannot succeed is given up at once', () => {
-  test('no such run', async () => {
-    await expect(agent('echo').follow('nowhere').finished).rejects.toMatchObject({code: 'not_found', status: 404})
+  test.each(['sse', 'eventsource'] as const)('no such run, by %s', async transport => {
+    const run = agent('echo', {transport}).follow('nowhere')
+    await expect(run.finished).rejects.toMatchObject({code: 'not_found', status: 404})
   })
 
   test('a run id that another request has', async () => {
