@@ -26,7 +26,6 @@ interface Entry {
   turn: Turn | undefined
   seen: RunSnapshot | undefined
   leave: () => void
-  watched: boolean
 }
 
 class ThreadChat implements Chat {
@@ -213,8 +212,7 @@ class ThreadChat implements Chat {
       problem: undefined,
       turn: undefined,
       seen: undefined,
-      leave: run.subscribe(this.#changed),
-      watched: false
+      leave: run.subscribe(this.#changed)
     }
     this.#entries = [...this.#entries, entry]
     this.#changed()
@@ -223,7 +221,6 @@ class ThreadChat implements Chat {
 
   /** Waits for the end of a turn, and lets go of its run then: the events are of no more use. */
   async #watch(entry: Entry, run: Run): Promise<Turn> {
-    entry.watched = true
     await run.finished.catch(() => {})
     const {connection, timing, problem, ...transcript} = run.getSnapshot()
     entry.leave()
@@ -284,15 +281,16 @@ class ThreadChat implements Chat {
     if (loading.signal.aborted) return
     this.#loading = undefined
     this.#problem = problem
+    let restored: Entry[] = []
     if (!problem) {
       const meanwhile = this.#entries.filter(entry => !before.has(entry))
       const known = new Set(meanwhile.map(({runId}) => runId))
-      const kept = runs.filter(({id, replaced}) => !replaced && !known.has(id))
-      this.#entries = [...kept.map(view => this.#restored(view)), ...meanwhile]
+      restored = runs.filter(({id, replaced}) => !replaced && !known.has(id)).map(view => this.#restored(view))
+      this.#entries = [...restored, ...meanwhile]
     }
     this.#changed()
     if (problem) this.#options.onError?.(problem)
-    for (const entry of this.#entries) if (entry.run && !entry.watched) void this.#watch(entry, entry.run)
+    for (const entry of restored) if (entry.run) void this.#watch(entry, entry.run)
   }
 
   #restored({id, status, transcript}: RunView): Entry {
@@ -306,8 +304,7 @@ class ThreadChat implements Chat {
       problem: status === 'failed' && transcript?.error ? errorOf(transcript.error) : undefined,
       turn: undefined,
       seen: undefined,
-      leave: run?.subscribe(this.#changed) ?? (() => {}),
-      watched: false
+      leave: run?.subscribe(this.#changed) ?? (() => {})
     }
   }
 }

@@ -19,7 +19,7 @@ import type {
 /**
  * Returns the agent at `url`. Nothing is sent yet.
  *
- * @throws {TypeError} `url` is empty.
+ * @throws {TypeError} `url` is not a text.
  */
 export function connect(options: ConnectOptions): Client {
   if (typeof options.url !== 'string') throw new TypeError('`url` must be that of an agent, as "/agent" is')
@@ -91,8 +91,10 @@ export function connect(options: ConnectOptions): Client {
     runs: ({threadId, ...page} = {}) => http.json<RunPage>(`/runs${query({...page, thread_id: threadId})}`),
     threads: (page: PageOptions = {}) => http.json<ThreadPage>(`/threads${query({...page})}`),
     async thread(threadId) {
-      const {id, runs} = await http.json<ThreadView>(`/threads/${encodeURIComponent(threadId)}?include=transcripts`)
-      return {id, runs: runs.map(restored)}
+      const {runs, ...thread} = await http.json<ThreadView>(
+        `/threads/${encodeURIComponent(threadId)}?include=transcripts`
+      )
+      return {...thread, runs: runs.map(restored)}
     },
     schemas: () => http.json<Schemas>('/schemas'),
     feedback: ({runId, ...facts}) => http.json<FeedbackView>('/feedback', {body: {run_id: runId, ...facts}}),

@@ -188,6 +188,7 @@ export interface ThreadPage {
 
 export interface ThreadView {
   id: string
+  title: string | null
   /** Oldest first; those that are not replaced have their transcript. */
   runs: RunView[]
 }

@@ -285,7 +285,8 @@ describe('asking', () => {
     await client.start('second', {threadId}).finished
     const {threads} = await client.threads({limit: 5})
     expect(threads.find(({id}) => id === threadId)).toMatchObject({title: 'first question', runs: 2})
-    const {runs} = await client.thread(threadId)
+    const {runs, title} = await client.thread(threadId)
+    expect(title).toBe('first question')
     expect(runs.map(({transcript}) => transcript?.messages.map(textOf))).toEqual([
       ['first question\nmore', 'You said: first question\nmore'],
       ['second', 'You said: second']

@@ -1,6 +1,5 @@
-/** Our own client against this server, over a wire that fails. */
+/** Our own client against this server. `scripts/test_against_express.mjs` runs the client's own tests against it, too. */
 
-import {type AddressInfo, createServer, connect as dial, type Socket} from 'node:net'
 import {type Client, connect, type RunSnapshot, textOf} from '@unspool/client'
 import {afterAll, afterEach, beforeAll, expect, test} from 'vitest'
 import {type Serving, serve, testApp} from './app.js'
@@ -28,53 +27,6 @@ function answerIn({messages}: RunSnapshot): string {
     .map(textOf)
     .join('')
 }
-
-/** A proxy that cuts each connection after so many bytes of the answer. */
-async function cutting(cutAfter: (connection: number) => number) {
-  const {port} = new URL(server.url)
-  const open = new Set<Socket>()
-  let connections = 0
-  const proxy = createServer(near => {
-    connections += 1
-    let left = cutAfter(connections)
-    const far = dial(Number(port), '127.0.0.1')
-    for (const socket of [near, far]) {
-      open.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        near.destroy()
-        far.destroy()
-      })
-    }
-    near.pipe(far)
-    far.on('data', (chunk: Buffer) => {
-      near.write(chunk.subarray(0, left))
-      left -= chunk.length
-      if (left <= 0) near.destroySoon()
-    })
-  })
-  await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve))
-  return {
-    url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
-    connections: () => connections,
-    close() {
-      for (const socket of open) socket.destroy()
-      proxy.close()
-    }
-  }
-}
-
-test('connections that are cut lose and double nothing', async () => {
-  // spec: CUR-4, HTTP-3, HTTP-6
-  const wire = await cutting(connection => 2000 + 701 * connection)
-  const run = client('long', wire.url).start('go', {config: {characters: 4000}})
-  const snapshot = await run.finished
-  expect(snapshot.status).toBe('completed')
-  expect(answerIn(snapshot)).toHaveLength(4000)
-  expect(run.records.map(({seq}) => seq)).toEqual(run.records.map((_, index) => index + 1))
-  expect(wire.connections()).toBeGreaterThan(5)
-  wire.close()
-})
 
 test('a transcript of the server is the one that the client folds', async () => {
   // spec: TRN-1

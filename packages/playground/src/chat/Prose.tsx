@@ -26,7 +26,7 @@ export async function loadMarkdown(): Promise<void> {
     const part = await import('../markdown/index.js')
     Markdown = part.Markdown
   } catch {
-    // It is text for now.
+    // What is said stays text: the end of the answer, or the next one, tries again.
   } finally {
     loading = false
     for (const listener of listeners) listener()
