@@ -99,7 +99,7 @@ clean: ## Remove all that was made
 
 lock: $(BIN)/uv ## Resolve all versions anew
 	$(COMPILE) pyproject.toml --all-extras --group dev --group bench --upgrade -o requirements.lock
-	$(COMPILE) pyproject.toml --all-extras --group demo -c requirements.lock -o requirements-demo.lock
+	$(COMPILE) pyproject.toml --extra cli --extra langgraph --extra local --extra demo --group demo -c requirements.lock -o requirements-demo.lock
 	$(COMPILE) --group node -o requirements-node.lock
 	rm -f package-lock.json && $(NODE) npm install --package-lock-only --silent
 	python3 scripts/strip_lock.py

@@ -6,14 +6,16 @@ from unspool.eventlog import EventLog, Feedback, MemoryLog, Retention, SQLiteLog
 from unspool.events import Record, Transcript
 from unspool.http import Unspool, add_routes
 from unspool.runs import RunOptions
-from unspool.sources import Call, Output, Source, adapt
+from unspool.sources import Call, Keep, Output, Past, Source, adapt
 
 __all__ = [
     "Call",
     "EventLog",
     "Feedback",
+    "Keep",
     "MemoryLog",
     "Output",
+    "Past",
     "Principal",
     "Record",
     "Retention",

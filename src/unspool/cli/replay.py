@@ -11,10 +11,10 @@ from typing_extensions import override
 
 from unspool.cli.inspect import records_of
 from unspool.cli.serving import checked_port, serve_app
-from unspool.events import AnyEvent, End, Record, Retry, Start
+from unspool.events import End, Record, Retry, Start
 from unspool.http import Unspool
 from unspool.runs import RunOptions
-from unspool.sources import Call, Output, ResumePoint, Schemas, Source
+from unspool.sources import Call, Item, Output, ResumePoint, Schemas, Source
 
 
 class ReplaySource(Source):
@@ -35,7 +35,7 @@ class ReplaySource(Source):
         return "replay"
 
     @override
-    async def stream(self, call: Call) -> AsyncGenerator[AnyEvent | Output, None]:
+    async def stream(self, call: Call) -> AsyncGenerator[Item, None]:
         before = self._records[0].at if self._records else 0.0
         for record in self._records:
             if self._speed and record.at > before:

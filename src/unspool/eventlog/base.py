@@ -297,6 +297,24 @@ class EventLog(Protocol):
         """Return the ids of the runs of a thread that were replaced, in any order. Empty: there is none."""
         ...
 
+    async def keep(self, run_id: str, *, epoch: int, kept: bytes) -> bool:
+        """Store what a run's source wants back later, in place of what it stored before.
+
+        False, and nothing is stored: ``epoch`` is not the run's, or the run has ended. It goes with the run's events.
+
+        Raises:
+            RunNotFound: No such run.
+        """
+        ...
+
+    async def kept(self, run_id: str) -> bytes | None:
+        """Return what :meth:`keep` stored last; None if there is nothing.
+
+        Raises:
+            RunNotFound: No such run.
+        """
+        ...
+
     async def put_feedback(self, run_id: str, feedback: Feedback) -> Feedback:
         """Store feedback on a run, whether it has ended or not, in place of an earlier one of the same key.
 

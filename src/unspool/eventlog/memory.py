@@ -45,14 +45,15 @@ from unspool.events import Record
 
 
 class _Stored:
-    """A run, its records, and the feedback on it by key."""
+    """A run, its records, what its source keeps, and the feedback on it by key."""
 
-    __slots__ = ("bytes", "feedback", "records", "run")
+    __slots__ = ("bytes", "feedback", "kept", "records", "run")
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.records: list[Record] = []
         self.bytes = 0
+        self.kept: bytes | None = None
         self.feedback: dict[str, Feedback] = {}
 
 
@@ -231,6 +232,18 @@ class MemoryLog(EventLog):
         return [run.id for run in runs if run.thread_id == thread_id and run.replaced_by is not None]
 
     @override
+    async def keep(self, run_id: str, *, epoch: int, kept: bytes) -> bool:
+        stored = self._stored(run_id)
+        if stored.run.epoch != epoch or stored.run.ended:
+            return False
+        stored.kept = kept
+        return True
+
+    @override
+    async def kept(self, run_id: str) -> bytes | None:
+        return self._stored(run_id).kept
+
+    @override
     async def put_feedback(self, run_id: str, feedback: Feedback) -> Feedback:
         stored = self._stored(run_id)
         feedback = msgspec.structs.replace(feedback, at=self._clock())
@@ -328,6 +341,7 @@ class MemoryLog(EventLog):
                 old += 1
         for stored in full[:old]:
             stored.records = []
+            stored.kept = None
             stored.bytes = 0
             stored.run = msgspec.structs.replace(stored.run, first_seq=stored.run.last_seq + 1)
         for stored in ended:

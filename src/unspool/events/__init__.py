@@ -2,7 +2,7 @@
 
 from unspool.events.asked import asked_messages
 from unspool.events.encoding import MAX_EVENT_BYTES, decode, encode, from_dict, is_end, plain, type_of
-from unspool.events.messages import FilePart, Message, Step, TextPart, ToolPart
+from unspool.events.messages import CitationPart, FilePart, Message, Part, Step, TextPart, ToolPart
 from unspool.events.records import Record
 from unspool.events.transcript import Snapshot, Transcript
 from unspool.events.types import (
@@ -42,6 +42,7 @@ __all__ = [
     "MAX_EVENT_BYTES",
     "AnyEvent",
     "Citation",
+    "CitationPart",
     "Data",
     "End",
     "EndStatus",
@@ -55,6 +56,7 @@ __all__ = [
     "MessageEnd",
     "MessageStart",
     "Metrics",
+    "Part",
     "Reasoning",
     "Record",
     "Retry",

@@ -6,15 +6,18 @@ import logging
 import time
 from collections.abc import Sequence
 from enum import Enum
+from functools import partial
 from typing import cast
 
 import anyio
+import msgspec
 import stamina
 
 from unspool.closing import opened
-from unspool.errors import Failure, InvalidInput, SourceTimeout, TimeoutKind, classify
+from unspool.errors import Failure, InvalidInput, SourceTimeout, TimeoutKind, TooLarge, classify
 from unspool.eventlog import EventLog, Run
 from unspool.events import (
+    MAX_EVENT_BYTES,
     AnyEvent,
     Data,
     End,
@@ -31,12 +34,14 @@ from unspool.events import (
     StepStart,
     Token,
     encode,
+    plain,
 )
+from unspool.runs.history import History
 from unspool.runs.options import RunOptions
 from unspool.runs.reading import read_all
 from unspool.runs.request import RunRequest
 from unspool.runs.writer import Writer, WriteStopped
-from unspool.sources import Call, Output, ResumePoint, Source
+from unspool.sources import Call, Item, Keep, Output, ResumePoint, Rewind, Source
 
 logger = logging.getLogger("unspool")
 
@@ -63,6 +68,7 @@ class Execution:
         source: What answers.
         request: What was asked.
         options: Limits and policies.
+        history: Of the threads.
         attempt: 1, or more when the run was taken over.
         point: Where to go on, when it was taken over.
     """
@@ -74,6 +80,7 @@ class Execution:
         source: Source,
         request: RunRequest,
         options: RunOptions,
+        history: History,
         *,
         attempt: int = 1,
         point: ResumePoint | None = None,
@@ -84,6 +91,7 @@ class Execution:
         self._log = log
         self._source = source
         self._request = request
+        self._history = history
         self._attempt = attempt
         self._point = point
         self._replaced: Sequence[str] = ()
@@ -197,7 +205,12 @@ class Execution:
 
     def _call(self) -> Call:
         position = None if self._point is None else self._point.position
-        return self._request.call(self.run.id, attempt=self._attempt, position=position, replaced=self._replaced)
+        call = self._request.call(self.run.id, attempt=self._attempt, position=position, replaced=self._replaced)
+        return msgspec.structs.replace(
+            call,
+            load_history=partial(self._history.before, self.run),
+            ask_elsewhere=lambda: self._stop in {Stop.FENCED, Stop.SHUTDOWN},
+        )
 
     def _backoff(self, exc: Exception) -> bool | float:
         """Decide whether a failed attempt is followed by another, and after how many seconds."""
@@ -214,14 +227,35 @@ class Execution:
 
     async def _pump(self, call: Call) -> None:
         writer = self._writer
+        first = writer.last_seq
         async with opened(self._source.stream(call)) as events:
             async for event in events:
-                self._take(event)
+                if type(event) is Keep:
+                    await self._keep(event)
+                elif type(event) is Rewind:
+                    self._rewind(event, first)
+                else:
+                    self._take(event)
                 if writer.full:
                     await writer.room()
                     self._last = time.monotonic()  # the time that the log took is not the source's
 
-    def _take(self, event: AnyEvent | Output) -> None:
+    def _rewind(self, rewind: Rewind, first: int) -> None:
+        keep_seq = first + rewind.keep if rewind.keep > 0 else max(1, self._kept + rewind.keep)
+        if keep_seq > self._writer.last_seq:
+            raise InvalidInput("a source cannot keep more events than it yielded")
+        self._attempt += 1
+        self._put(Retry(attempt=self._attempt, reason=rewind.reason, keep_seq=keep_seq))
+        self._last = time.monotonic()
+
+    async def _keep(self, keep: Keep) -> None:
+        data = msgspec.json.encode(plain(keep.value))
+        if len(data) > MAX_EVENT_BYTES:
+            raise TooLarge("what a source wants to keep", limit=MAX_EVENT_BYTES)
+        if not await self._log.keep(self.run.id, epoch=self.run.epoch, kept=data):
+            raise WriteStopped("fenced")
+
+    def _take(self, event: Item) -> None:
         """Look at what the source yielded, and queue it. On the path of every token."""
         kind = type(event)
         self._last = now = time.monotonic()

@@ -18,6 +18,7 @@ from unspool.errors import InvalidInput, LogUnavailable, NotStarted, Overloaded,
 from unspool.eventlog import Created, EventLog, NewRun, Retention, Run
 from unspool.runs.execution import Execution, Stop
 from unspool.runs.followers import Followers
+from unspool.runs.history import History
 from unspool.runs.ids import new_run_id
 from unspool.runs.options import RunOptions
 from unspool.runs.recovery import Resume, decide, write_end
@@ -77,6 +78,7 @@ class Runner:
         self._max_runs = max_runs
         self._send_timeout = send_timeout
         self._retention = retention or Retention()
+        self._history = History(log)
         self._mounts: dict[str, Mount] = {}
         self._active: dict[str, Execution | None] = {}
         self._tasks: TaskGroup | None = None
@@ -146,7 +148,9 @@ class Runner:
             with anyio.fail_after(START_SECONDS, shield=True):
                 created = await self.log.create(new)
                 if created.created:
-                    self._launch(tasks, Execution(self.log, created.run, mount.source, request, mount.options))
+                    self._launch(
+                        tasks, Execution(self.log, created.run, mount.source, request, mount.options, self._history)
+                    )
         finally:
             if self._active.get(new.id, self) is None:
                 del self._active[new.id]
@@ -310,6 +314,7 @@ class Runner:
                     mount.source,
                     request,
                     mount.options,
+                    self._history,
                     attempt=decision.attempt,
                     point=decision.point,
                 )

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
-from unspool.events import AnyEvent, Record
+from unspool.events import AnyEvent, Interrupt, Message, Record, RunStatus
+
+
+TOOL_FAILED = "The tool failed."
+"""What a client is told of a tool's exception; its own text may hold anything."""
+
+NOT_RUN = "Nobody runs this tool here."
+"""What a client is told of a tool that a model called and that its source cannot run."""
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -18,6 +25,54 @@ class Output(msgspec.Struct, frozen=True):
     """
 
     value: Any
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """What a source wants back when the thread goes on: plain JSON, up to 4 MiB. No client ever sees it.
+
+    It is stored with the run before what the source yields next; a later one of the same run takes its place.
+    It comes back as :attr:`Past.kept`.
+    """
+
+    value: Any
+
+
+class Rewind(msgspec.Struct, frozen=True):
+    """What a source yields to take back events that it yielded before: they are void, and clients drop them.
+
+    The run writes a ``retry`` event for it.
+
+    Attributes:
+        keep: How many of the events that this call of :meth:`Source.stream` yielded still count, from its first
+            one. A ``Rewind`` before counts as one; an ``Output`` and a ``Keep`` do not count. 0 or less: none, and
+            so many fewer of those that counted when the run was taken up.
+        reason: A stable error code: why.
+    """
+
+    keep: int
+    reason: str
+
+
+Item = AnyEvent | Output | Keep | Rewind
+"""What a source may yield."""
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier run of the thread.
+
+    Attributes:
+        run_id: The run.
+        status: How it ended.
+        messages: What it was asked, and what it answered, as far as it got.
+        interrupts: What it waits for, if it was interrupted.
+        kept: What its source yielded as :class:`Keep`, the last one; None if it did not.
+    """
+
+    run_id: str
+    status: RunStatus
+    messages: Sequence[Message] = ()
+    interrupts: Sequence[Interrupt] = ()
+    kept: Any = None
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +90,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         replaces: The run of the thread whose place this one takes.
         replaced: All runs of the thread whose place others took, in any order. A source with a memory of its own
             forgets them: it begins where the thread would be without them.
+        load_history: What :meth:`history` asks. Set by who runs the source.
+        ask_elsewhere: What :attr:`goes_on_elsewhere` asks. Set by who runs the source.
     """
 
     run_id: str
@@ -47,6 +104,24 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     position: Any = None
     replaces: str | None = None
     replaced: Sequence[str] = ()
+    load_history: Callable[[], Awaitable[Sequence[Past]]] | None = None
+    ask_elsewhere: Callable[[], bool] | None = None
+
+    @property
+    def goes_on_elsewhere(self) -> bool:
+        """Whether a stream that is being closed is closed because another process goes on with the run.
+
+        What the run uses then must stay as it is: a job in another system, for example.
+        """
+        return self.ask_elsewhere is not None and self.ask_elsewhere()
+
+    async def history(self) -> Sequence[Past]:
+        """The runs of the thread before this one, oldest first; for sources that have no memory of their own.
+
+        Without those that were replaced, that go on still, or whose events retention removed. At most the newest 200.
+        A run without a thread has none, but for one that continues another: that one begins its thread.
+        """
+        return () if self.load_history is None else await self.load_history()
 
 
 class ResumePoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +152,7 @@ class Source(Protocol):
         """What it is called where the user gives no name."""
         ...
 
-    def stream(self, call: Call) -> AsyncIterable[AnyEvent | Output]:
+    def stream(self, call: Call) -> AsyncIterable[Item]:
         """Answer, event by event: no ``start``, ``retry`` or ``end``, which belong to the run.
 
         Messages, tools and steps that are opened are closed, unless it raises. It may be an async generator:

@@ -24,7 +24,9 @@ from unspool.events import (
     Unknown,
     from_dict,
 )
-from unspool.sources.base import Output
+from unspool.sources.base import Item, Keep, Output
+from unspool.sources.ids import Ids
+from unspool.sources.translation import Translations
 
 
 class Items:
@@ -32,15 +34,16 @@ class Items:
 
     ``str`` is text of the current message, which begins with the first of them. A ``dict`` whose ``type`` is that
     of an event is that event; any other is a ``data`` event named ``data``. An event is itself. A token of a
-    message that was never started starts it. What is still open at a normal end is closed then.
+    message that was never started starts it. What the stream of a known SDK yields is translated, as its own source
+    does it. What is still open at a normal end is closed then.
 
     Args:
         run_id: Message ids are made from it, so that they are the same whenever the log is read.
     """
 
     def __init__(self, run_id: str) -> None:
-        self._prefix = run_id[-12:]  # enough to be unique in a thread, and it is on the wire with every token
-        self._count = 0
+        self._ids = Ids(run_id)
+        self._translations = Translations(self._ids)
         self._current: str | None = None
         self._messages: dict[str, None] = {}
         self._tools: dict[str, None] = {}
@@ -51,8 +54,7 @@ class Items:
         if not text:
             return
         if self._current is None:
-            self._count += 1
-            self._current = f"{self._prefix}-{self._count}"
+            self._current = self._ids.message()
             self._messages[self._current] = None
             yield MessageStart(self._current)
         yield Token(self._current, text)
@@ -62,7 +64,7 @@ class Items:
         """The message that text goes to; None where the next text opens one."""
         return self._current
 
-    def events(self, item: object) -> Iterator[AnyEvent | Output]:
+    def events(self, item: object) -> Iterator[Item]:
         """The events that one item means.
 
         Raises:
@@ -72,14 +74,18 @@ class Items:
             yield from self.text(item)
         elif isinstance(item, dict):
             yield from self._known(self._from_dict(cast("dict[str, Any]", item)))
-        elif isinstance(item, Output):
+        elif isinstance(item, Output | Keep):
             yield item
         elif isinstance(item, AnyEvent):
             yield from self._known(item)
         else:
-            raise InvalidInput(
-                f"a source yielded a {type(item).__name__}; it may yield str, dict, events and Output, and nothing else"
-            )
+            translation = self._translations.of(item)
+            if translation is None:
+                raise InvalidInput(
+                    f"a source yielded a {type(item).__name__}; it may yield str, dict, events, Output, Keep, and what "
+                    "the streams of the SDKs yield that Unspool knows"
+                )
+            yield from translation.feed(item)
 
     def _from_dict(self, item: dict[str, Any]) -> AnyEvent:
         kind: object = item.get("type")
@@ -123,8 +129,9 @@ class Items:
             case _:
                 pass
 
-    def close(self) -> Iterator[AnyEvent]:
+    def close(self) -> Iterator[Item]:
         """The events that close what is open, the innermost first."""
+        yield from self._translations.end()
         for call_id in reversed(list(self._tools)):
             yield ToolEnd(call_id)
         for message_id in reversed(list(self._messages)):

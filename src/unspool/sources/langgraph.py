@@ -30,9 +30,9 @@ from unspool.events import (
     ToolStart,
     plain,
 )
-from unspool.sources.base import Call, Output, ResumePoint, Schemas, Source
+from unspool.sources.base import TOOL_FAILED, Call, Item, ResumePoint, Schemas, Source
 from unspool.sources.driving import Outbox, driven
-from unspool.sources.langchain import TOOL_FAILED, schemas_of
+from unspool.sources.langchain import schemas_of
 from unspool.sources.langchain_config import allowed_config
 from unspool.sources.langchain_messages import ModelRun
 from unspool.sources.langgraph_resume import CHECKPOINT, checkpoint_before, find_resume_point
@@ -66,7 +66,7 @@ class LangGraphSource(Source):
         return self._name
 
     @override
-    async def stream(self, call: Call) -> AsyncGenerator[AnyEvent | Output, None]:
+    async def stream(self, call: Call) -> AsyncGenerator[Item, None]:
         config = self._config(call)
         given = await self._given(call, config)
         modes = [*_MODES, "checkpoints"] if self._has_memory else _MODES

@@ -129,6 +129,26 @@ async def feedback_is_kept_by_key_as_long_as_the_run(log: EventLog) -> None:
     assert list(await log.feedback(run.id)) == []
 
 
+async def what_a_source_keeps_stays_with_its_run(log: EventLog) -> None:
+    """The last one counts; only the owner of a live run may store it; it goes with the events."""
+    run = await run_with(log, "a")
+    other = await run_with(log, "a")
+    assert await log.kept(run.id) is None
+    assert await log.keep(run.id, epoch=1, kept=b"first")
+    assert await log.keep(run.id, epoch=1, kept=b'{"second": "\xe2\x80\xa8"}')
+    assert not await log.keep(run.id, epoch=2, kept=b"of a zombie")
+    assert await log.kept(run.id) == b'{"second": "\xe2\x80\xa8"}'
+    assert await log.kept(other.id) is None
+    await log.append(run.id, epoch=1, first_seq=2, events=[END])
+    assert not await log.keep(run.id, epoch=1, kept=b"too late")
+    assert await log.kept(run.id) == b'{"second": "\xe2\x80\xa8"}'
+    assert [record.type for record in await log.read(run.id, after=0)] == ["token", "end"]
+    await log.trim(Retention(max_runs=0))
+    assert await log.kept(run.id) is None
+    await raises(RunNotFound, log.keep("no-such-run", epoch=1, kept=b""))
+    await raises(RunNotFound, log.kept("no-such-run"))
+
+
 async def retention_removes_ended_runs_by_count(log: EventLog) -> None:
     """The oldest first. What follows a cursor is then gone, and that is told; a live run is never touched."""
     live = await run_with(log, "a")
@@ -164,6 +184,7 @@ LIST_CHECKS: Sequence[Check] = (
     a_run_takes_the_place_of_another_and_of_what_followed,
     what_cannot_be_replaced_is_refused_and_nothing_is_created,
     feedback_is_kept_by_key_as_long_as_the_run,
+    what_a_source_keeps_stays_with_its_run,
     retention_removes_ended_runs_by_count,
     retention_removes_ended_runs_by_age_and_bytes,
 )

@@ -8,8 +8,8 @@ from typing import Any
 import anyio
 from typing_extensions import override
 
-from unspool.events import AnyEvent, Record
-from unspool.sources import Call, Output, ResumePoint, Schemas, Source
+from unspool.events import Record
+from unspool.sources import Call, Item, ResumePoint, Schemas, Source
 from unspool.sources.items import Items
 
 
@@ -32,7 +32,7 @@ class ScriptedSource(Source):
 
     def __init__(
         self,
-        items: Sequence[str | Mapping[str, Any] | AnyEvent | Output],
+        items: Sequence[str | Mapping[str, Any] | Item],
         *,
         name: str = "scripted",
         stall_at: int | None = None,
@@ -61,7 +61,7 @@ class ScriptedSource(Source):
         self._released.set()
 
     @override
-    async def stream(self, call: Call) -> AsyncGenerator[AnyEvent | Output, None]:
+    async def stream(self, call: Call) -> AsyncGenerator[Item, None]:
         self.calls.append(call)
         items = Items(call.run_id)
         try:

@@ -26,16 +26,16 @@ from unspool.events import (
     ToolStart,
     encode,
 )
-from unspool.sources import Call, Output, Source
+from unspool.sources import Call, Item, Keep, Output, Source
 
 SECONDS = 30.0
 
 
-def check_events(events: Sequence[AnyEvent | Output]) -> None:
+def check_events(events: Sequence[Item]) -> None:
     """Check that what a source yielded, when it ended normally, is legal.
 
     Every event can be encoded. No ``start``, ``retry`` or ``end``. No empty text. What is opened is closed, once,
-    and used only in between. An ``Output`` comes at most once, last.
+    and used only in between. An ``Output`` comes at most once, last. What is to be kept is plain JSON.
 
     Raises:
         AssertionError: It is not.
@@ -44,6 +44,9 @@ def check_events(events: Sequence[AnyEvent | Output]) -> None:
     for index, event in enumerate(events):
         if isinstance(event, Output):
             assert index == len(events) - 1, "an Output is not the last item"
+            continue
+        if isinstance(event, Keep):
+            msgspec.json.encode(event.value)
             continue
         encode(event)
         assert not isinstance(event, Start | Retry | End), f"{event} belongs to the run"
@@ -103,7 +106,7 @@ async def check_source(make: Callable[[], Source], call: Call) -> None:
         await _check_side_by_side(source, call, [type(event) for event in first])
 
 
-async def _collect(source: Source, call: Call) -> list[AnyEvent | Output]:
+async def _collect(source: Source, call: Call) -> list[Item]:
     async with opened(source.stream(call)) as events:
         return [event async for event in events]
 
@@ -116,7 +119,7 @@ async def _check_closing(source: Source, call: Call) -> None:
 
 async def _check_side_by_side(source: Source, call: Call, kinds: list[type]) -> None:
     """Two calls at once do not mix."""
-    answers: list[list[AnyEvent | Output]] = []
+    answers: list[list[Item]] = []
 
     async def ask(run_id: str) -> None:
         answers.append(await _collect(source, msgspec.structs.replace(call, run_id=run_id, thread_id=run_id)))

@@ -1,4 +1,4 @@
-"""Pages of runs and threads, and the feedback on a run. Each function runs inside a transaction."""
+"""Pages of runs and threads, what sources keep, and the feedback on a run. Each function runs inside a transaction."""
 
 from __future__ import annotations
 
@@ -90,6 +90,22 @@ def replaced(db: sqlite3.Connection, owner: str, source: str, thread_id: str) ->
         (owner, thread_id, source),
     )
     return [row[0] for row in rows]
+
+
+def keep(db: sqlite3.Connection, run_id: str, epoch: int, kept: bytes) -> bool:
+    """Store what a source wants back, if the run is still its own."""
+    run = get(db, run_id)
+    if run.epoch != epoch or run.ended:
+        return False
+    db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (run_id, kept))
+    return True
+
+
+def kept(db: sqlite3.Connection, run_id: str) -> bytes | None:
+    """Return what its source stored last."""
+    get(db, run_id)
+    row = db.execute("SELECT kept FROM kept WHERE run_id = ?", (run_id,)).fetchone()
+    return None if row is None else row[0]
 
 
 def put_feedback(db: sqlite3.Connection, run_id: str, feedback: Feedback) -> Feedback:

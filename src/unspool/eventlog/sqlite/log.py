@@ -236,6 +236,14 @@ class SQLiteLog(EventLog):
         return await self._read(lambda db: lists.replaced(db, owner, source, thread_id))
 
     @override
+    async def keep(self, run_id: str, *, epoch: int, kept: bytes) -> bool:
+        return await self._write(lambda db: lists.keep(db, run_id, epoch, kept))
+
+    @override
+    async def kept(self, run_id: str) -> bytes | None:
+        return await self._read(lambda db: lists.kept(db, run_id))
+
+    @override
     async def put_feedback(self, run_id: str, feedback: Feedback) -> Feedback:
         return await self._write(lambda db: lists.put_feedback(db, run_id, feedback))
 

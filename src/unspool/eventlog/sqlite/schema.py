@@ -59,6 +59,9 @@ _MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (run_id, key)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE kept (run_id TEXT PRIMARY KEY, kept BLOB NOT NULL);
+    """,
 )
 
 VERSION = len(_MIGRATIONS)

@@ -275,6 +275,7 @@ def trim_some(db: sqlite3.Connection, retention: Retention) -> list[str]:
     ids = [row[0] for row in rows]
     for run_id in ids:
         db.execute("DELETE FROM batch WHERE run_id = ?", (run_id,))
+        db.execute("DELETE FROM kept WHERE run_id = ?", (run_id,))
         db.execute("UPDATE run SET first_seq = last_seq + 1, bytes = 0 WHERE id = ?", (run_id,))
     forgotten = db.execute(
         f"DELETE FROM run WHERE ended_at < {NOW} - ? AND first_seq > last_seq RETURNING id",

@@ -1,4 +1,4 @@
-"""Everything Unspool raises, and what of a failure a client may see.
+"""Everything Unspool raises.
 
     UnspoolError                code             HTTP
     ├── InvalidInput            validation        422  a body, a parameter or an input that cannot be used
@@ -26,10 +26,8 @@ in the program, not states of a run.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
 ErrorCode = Literal[
     "provider",
@@ -327,147 +325,3 @@ HTTP_STATUS: Mapping[ErrorCode, int] = {
     "internal": 500,
 }
 """The HTTP status of a run that ended with a code. ``auth`` is the provider refusing *us*: 502."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """What a client may know of an exception: a known, safe message, and never ``str(exc)``.
-
-    Attributes:
-        code: The stable name of the condition.
-        message: Written by us, for a person.
-        retryable: Whether the same request may succeed later.
-        retry_after: Seconds to wait before that, where the provider said so.
-        error_id: Set for ``internal`` only: what to look for in the server's log.
-        which: For ``timeout``: which limit was reached.
-    """
-
-    code: ErrorCode
-    message: str
-    retryable: bool = False
-    retry_after: float | None = None
-    error_id: str | None = None
-    which: TimeoutKind | None = None
-
-
-_INTERNAL = "Something went wrong on the server."
-
-# What upstream SDKs raise, by the HTTP status they report: `status_code` (openai, anthropic, litellm) or
-# `response.status_code` (httpx). 529 is Anthropic's "overloaded".
-_BY_STATUS: Mapping[int, tuple[ErrorCode, str, bool]] = {
-    400: ("validation", "The model provider refused the request as invalid.", False),
-    401: ("auth", "The model provider refused the server's credentials.", False),
-    403: ("auth", "The model provider refused the server's credentials.", False),
-    404: ("provider", "The model provider does not know this model or address.", False),
-    408: ("timeout", "The model provider took too long.", True),
-    409: ("provider", "The model provider reported a conflict.", True),
-    413: ("validation", "The conversation is too long for the model.", False),
-    422: ("validation", "The model provider refused the request as invalid.", False),
-    429: ("rate_limit", "The model provider is limiting requests. Try again later.", True),
-    529: ("overloaded", "The model provider is overloaded. Try again later.", True),
-}
-
-_CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"})
-_FILTER_CODES = frozenset({"content_filter", "content_policy_violation"})
-
-# Exceptions that carry no status, by class name; the packages they come from are optional for us.
-_BY_NAME: Mapping[str, tuple[ErrorCode, str, bool]] = {
-    "APITimeoutError": ("timeout", "The model provider took too long.", True),
-    "APIConnectionError": ("provider", "The model provider could not be reached.", True),
-    "TimeoutException": ("timeout", "The model provider took too long.", True),
-    "TransportError": ("provider", "The connection to the model provider failed.", True),
-    "GraphRecursionError": ("internal", "The agent took more steps than it is allowed.", False),
-}
-_KNOWN_PACKAGES = frozenset(
-    {"openai", "anthropic", "httpx", "httpx2", "langgraph", "litellm", "mistralai", "groq", "cohere"}
-)
-
-
-def classify(exc: BaseException) -> Failure:
-    """Say what a client may know of ``exc``.
-
-    Exception groups of one are looked into, and so are the causes of a wrapping exception. Everything
-    that is not known is ``internal``, with a new ``error_id``; the caller logs the exception under it.
-    """
-    for candidate in _chain(exc):
-        known = _known(candidate)
-        if known is not None:
-            return known
-    return Failure(code="internal", message=_INTERNAL, error_id=uuid.uuid4().hex[:12])
-
-
-def _chain(exc: BaseException) -> list[BaseException]:
-    """Return ``exc``, what it wraps, and why it was raised, nearest first."""
-    found: list[BaseException] = []
-    following: BaseException | None = exc
-    while following is not None and following not in found:
-        found.append(following)
-        if isinstance(following, BaseExceptionGroup):
-            group = cast("BaseExceptionGroup[BaseException]", following)
-            following = group.exceptions[0] if len(group.exceptions) == 1 else None
-        else:
-            following = following.__cause__
-    return found
-
-
-def _known(exc: BaseException) -> Failure | None:
-    if isinstance(exc, UnspoolError):
-        return _own(exc)
-    if isinstance(exc, TimeoutError):
-        return Failure(code="timeout", message="The source took too long.", retryable=True)
-    names = {cls.__name__ for cls in type(exc).__mro__ if cls.__module__.partition(".")[0] in _KNOWN_PACKAGES}
-    if not names:
-        return None
-    status = _status(exc)
-    if status is not None:
-        return _from_status(exc, status)
-    return next(
-        (
-            Failure(code=code, message=message, retryable=retryable)
-            for name, (code, message, retryable) in _BY_NAME.items()
-            if name in names
-        ),
-        None,
-    )
-
-
-def _own(exc: UnspoolError) -> Failure | None:
-    if isinstance(exc, NotStarted):
-        return None
-    return Failure(
-        code=exc.code,
-        message=exc.message,
-        retryable=bool(getattr(exc, "retryable", exc.code in {"timeout", "overloaded", "lost", "rate_limit"})),
-        retry_after=exc.retry_after,
-        error_id=getattr(exc, "error_id", None),
-        which=exc.which if isinstance(exc, SourceTimeout) else None,
-    )
-
-
-def _status(exc: BaseException) -> int | None:
-    response = getattr(exc, "response", None)
-    for holder in (exc, response):
-        status: object = getattr(holder, "status_code", None)
-        if isinstance(status, int):
-            return status
-    return None
-
-
-def _from_status(exc: BaseException, status: int) -> Failure:
-    upstream_code: object = getattr(exc, "code", None) or getattr(exc, "type", None)
-    if upstream_code in _CONTEXT_CODES:
-        return Failure(code="validation", message="The conversation is too long for the model.")
-    if upstream_code in _FILTER_CODES:
-        return Failure(code="provider", message="The model provider's content filter refused this.")
-    unlisted: tuple[ErrorCode, str, bool] = ("provider", "The model provider failed.", status >= 500)
-    code, message, retryable = _BY_STATUS.get(status, unlisted)
-    return Failure(code=code, message=message, retryable=retryable, retry_after=_retry_after(exc))
-
-
-def _retry_after(exc: BaseException) -> float | None:
-    headers: Any = getattr(getattr(exc, "response", None), "headers", None)
-    value: object = None if headers is None else headers.get("retry-after")
-    try:
-        return max(0.0, float(str(value))) if value is not None else None
-    except ValueError:  # the HTTP-date form, which model providers do not send
-        return None
