@@ -8,11 +8,12 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks import sources
 from benchmarks.measure import Server, http, idle_bytes, median, run_load, serving
 from benchmarks.servers import TokenModel
 
@@ -26,9 +27,10 @@ class Size(NamedTuple):
     seconds: int = 6
     followers: int = 2000
     long_run: int = 100_000
+    source_tokens: int = 3000
 
 
-QUICK = Size(tokens=500, repeats=1, streams=5, seconds=1, followers=20, long_run=2000)
+QUICK = Size(tokens=500, repeats=1, streams=5, seconds=1, followers=20, long_run=2000, source_tokens=50)
 
 
 class Row(NamedTuple):
@@ -173,6 +175,11 @@ def resume(size: Size, results: dict[str, Any]) -> None:
         print(f"  {app:16} {results[f'resume_{app}']} µs CPU/event", flush=True)
 
 
+def each_source(size: Size, results: dict[str, Any]) -> None:
+    """What each source adds to its SDK's bare stream."""
+    results["sources"] = sources.measure(size.source_tokens, size.repeats)
+
+
 def table(results: dict[str, Any], size: Size) -> list[Row]:
     """The ratios that count."""
 
@@ -201,18 +208,36 @@ def table(results: dict[str, Any], size: Size) -> list[Row]:
     ]
 
 
+def source_table(results: dict[str, Any]) -> list[Row]:
+    """What each source adds, over what it may add: the larger of 15 % of the bare stream's cost and 10 µs a token."""
+    return [
+        Row(f"CPU added / allowed, {name}", found["added_us"] / found["allowed_us"], 1, 0.5, at_least=False)
+        for name, found in results["sources"].items()
+    ]
+
+
+def _run(steps: Sequence[Callable[[Size, dict[str, Any]], None]], size: Size, results: dict[str, Any]) -> None:
+    for step in steps:
+        print(f"{step.__name__}: {(step.__doc__ or '').partition('.')[0]}", flush=True)
+        step(size, results)
+
+
 def main() -> None:
-    """Measure everything."""
+    """Measure everything, or one part."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Unspool and its peers.")
     parser.add_argument("--quick", action="store_true", help="little work: proves only that it is done right")
+    parser.add_argument("--part", choices=["all", "server", "sources"], default="all", help="what to measure")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/latest.json"), help="where the JSON goes")
     arguments = parser.parse_args()
     size = QUICK if arguments.quick else Size()
     results: dict[str, Any] = {}
-    for step in (throughput, bare_model, latency, memory, resume):
-        print(f"{step.__name__}: {(step.__doc__ or '').partition('.')[0]}", flush=True)
-        step(size, results)
-    rows = table(results, size)
+    rows: list[Row] = []
+    if arguments.part != "sources":
+        _run((throughput, bare_model, latency, memory, resume), size, results)
+        rows += table(results, size)
+    if arguments.part != "server":
+        _run((each_source,), size, results)
+        rows += source_table(results)
     print(f"\n{'ratio':48} {'value':>8} {'bar':>6} {'aim':>6}")
     for row in rows:
         sign = "≥" if row.at_least else "≤"

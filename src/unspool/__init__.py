@@ -6,7 +6,23 @@ from unspool.eventlog import EventLog, Feedback, MemoryLog, Retention, SQLiteLog
 from unspool.events import Record, Transcript
 from unspool.http import Unspool, add_routes
 from unspool.runs import RunOptions
-from unspool.sources import Call, Keep, Output, Past, Source, adapt
+from unspool.sources import (
+    Call,
+    Keep,
+    Output,
+    Past,
+    Source,
+    Tool,
+    adapt,
+    agents_sdk,
+    anthropic_messages,
+    any_llm,
+    chat_completions,
+    pydantic_agent,
+    responses,
+    responses_agent,
+    upstream,
+)
 
 __all__ = [
     "Call",
@@ -23,9 +39,18 @@ __all__ = [
     "SQLiteLog",
     "Source",
     "SourceError",
+    "Tool",
     "Transcript",
     "Unspool",
     "UnspoolError",
     "adapt",
     "add_routes",
+    "agents_sdk",
+    "anthropic_messages",
+    "any_llm",
+    "chat_completions",
+    "pydantic_agent",
+    "responses",
+    "responses_agent",
+    "upstream",
 ]

@@ -68,6 +68,12 @@ CASES: list[tuple[BaseException, str, bool, str]] = [
     (pydantic_ai.exceptions.ModelConnectionError("m", SECRET), "provider", True, "could not be reached"),
     (pydantic_ai.exceptions.UsageLimitExceeded(SECRET), "internal", False, "more than it is allowed"),
     (pydantic_ai.exceptions.UnexpectedModelBehavior(SECRET), "provider", False, "cannot use"),
+    (
+        pydantic_ai.exceptions.FallbackExceptionGroup("g", [_openai(429), _openai(500)]),
+        "provider",
+        True,
+        "No model provider",
+    ),
     (ExceptionGroup("g", [_openai(429)]), "rate_limit", True, "limiting requests"),
     (TimeoutError(SECRET), "timeout", True, "too long"),
     (SourceTimeout("idle", 3), "timeout", True, "nothing more arrived for 3 s"),
@@ -104,6 +110,12 @@ def test_what_is_not_known_is_internal_and_says_nothing(exc: BaseException) -> N
     failure = classify(exc)
     assert (failure.code, failure.message) == ("internal", "Something went wrong on the server.")
     assert failure.error_id is not None
+
+
+def test_a_mistake_of_the_program_is_internal_whatever_caused_it() -> None:
+    mistake = agents.exceptions.UserError(SECRET)
+    mistake.__cause__ = httpx.ConnectError(SECRET)
+    assert classify(mistake).code == "internal"
 
 
 def test_the_cause_counts_where_the_exception_itself_is_not_known() -> None:

@@ -14,7 +14,8 @@ import pytest
 import unspool
 
 ROOT = Path(__file__).parents[2]
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SOURCE_PAGES = sorted(path for path in (ROOT / "docs" / "sources").glob("*.md") if path.name != "README.md")
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "sources").glob("*.md"))]
 ID = re.compile(r"\b(?:EVT|SSE|NDJSON|WS|CUR|HTTP|THR|SEC|ERR|TRN|LIM)-\d+\b")
 
 
@@ -39,11 +40,20 @@ def test_the_public_names_are_these() -> None:
         "SQLiteLog",
         "Source",
         "SourceError",
+        "Tool",
         "Transcript",
         "Unspool",
         "UnspoolError",
         "adapt",
         "add_routes",
+        "agents_sdk",
+        "anthropic_messages",
+        "any_llm",
+        "chat_completions",
+        "pydantic_agent",
+        "responses",
+        "responses_agent",
+        "upstream",
     ]
     assert all(hasattr(unspool, name) for name in unspool.__all__)
 
@@ -113,7 +123,7 @@ except SystemExit as exc: assert 'pip install "unspool[cli]"' in str(exc.code), 
 
 def _blocks() -> list[Any]:
     return [
-        pytest.param(match.group(1), id=f"{path.name}-{number}")
+        pytest.param(match.group(1), id=f"{path.relative_to(ROOT)}-{number}")
         for path in DOCS
         for number, match in enumerate(re.finditer(r"```python\n(.*?)```", path.read_text(), re.DOTALL))
     ]
@@ -129,6 +139,16 @@ def test_the_code_in_the_documentation_runs(code: str, tmp_path: Path, monkeypat
         asyncio.run(asyncio.wait_for(namespace["main"](), 30))
 
 
+@pytest.mark.parametrize("page", SOURCE_PAGES, ids=lambda path: path.stem)
+def test_the_page_of_a_source_answers_the_same_questions_as_the_others(page: Path) -> None:
+    text = page.read_text()
+    asked = ["Install", "Ten lines", "What is carried", "What is not"]
+    headings = re.findall(r"^## (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    assert [heading for heading in headings if heading in asked] == asked
+    assert re.match(r"# .+\n\n\S.+\n", text), "a title, and a sentence that says what it is"
+    assert f"({page.name})" in (page.parent / "README.md").read_text(), "the index does not link it"
+
+
 async def test_the_examples_are_programs_that_work(monkeypatch: pytest.MonkeyPatch) -> None:
     from examples.hello import agent
 
@@ -139,10 +159,12 @@ async def test_the_examples_are_programs_that_work(monkeypatch: pytest.MonkeyPat
     assert "/agent/stream" in app.openapi()["paths"]
 
 
-def test_a_quick_benchmark_does_the_right_work(tmp_path: Path) -> None:
+@pytest.mark.timeout(250)  # it imports every SDK that there is a source for
+@pytest.mark.parametrize("part", ["server", "sources"])
+def test_a_quick_benchmark_does_the_right_work(part: str, tmp_path: Path) -> None:
     """It fails by itself where a peer or we sent another number of tokens than was asked for."""
     out = tmp_path / "bench.json"
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--out", str(out)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--part", part, "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert out.read_text().startswith("{")

@@ -10,20 +10,12 @@ from typing import Any
 import anyio
 import pytest
 
+from tests.support.sources import collect
 from unspool.closing import opened
 from unspool.errors import InvalidInput
 from unspool.events import Data, MessageEnd, MessageStart, Reasoning, StepEnd, StepStart, Token, ToolEnd, ToolStart
-from unspool.sources import Call, Output, Source, adapt
+from unspool.sources import Call, Output, adapt
 from unspool.testing import ScriptedSource, check_source
-from unspool.testing.source import check_events
-
-
-async def collect(source: Source, value: Any = "hi", **fields: Any) -> list[Any]:
-    with anyio.fail_after(10):
-        async with opened(source.stream(Call(**{"run_id": "run-1", "input": value, **fields}))) as events:
-            found = [event async for event in events]
-    check_events(found)
-    return found
 
 
 async def _words(text: str) -> AsyncGenerator[str, None]:

@@ -17,10 +17,11 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
 
-from tests.sources.test_functions import collect
+from tests.http.test_refusals import _by_header
 from tests.sources.test_langgraph import ProcessDied
 from tests.support.native import events_of, stream
 from tests.support.server import serve
+from tests.support.sources import collect
 from unspool import Call, Unspool
 from unspool.closing import opened
 from unspool.events import Record, encode
@@ -154,3 +155,16 @@ async def test_a_run_that_died_after_it_took_a_place_still_begins_there(lost: in
     begin = "" if first else "q1 a "
     shown = [" ".join(str(message.content) for message in asked) for asked in model.calls]
     assert shown == [f"{begin}Q2", f"{begin}Q2 whole q4"]
+
+
+async def test_two_people_who_choose_the_same_thread_share_no_memory() -> None:
+    model = ScriptedChatModel.of([*text("fine"), *done()])
+    app = FastAPI()
+    unspool = Unspool(authenticate=_by_header)
+    unspool.add_routes(app, _chat(model, InMemorySaver()), path="/agent")
+    async with serve(app) as url:
+        for user, question in (("ann", "my secret"), ("bob", "what did I say?"), ("ann", "and I?")):
+            body = {"input": question, "thread_id": "t"}
+            assert (await stream(f"{url}/agent", body, **{"X-User": user})).status_code == 200
+    shown = [[message.content for message in call] for call in model.calls]
+    assert shown == [["my secret"], ["what did I say?"], ["my secret", "fine", "and I?"]]

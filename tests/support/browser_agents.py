@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from unspool import Call, Output, Source, SourceError
 from unspool.events import AnyEvent, MessageEnd, MessageStart, Record, Retry, Token
-from unspool.sources import ResumePoint, Schemas
+from unspool.sources import Item, ResumePoint, Schemas
 from unspool.sources.functions import Function, FunctionSource
 
 LONG_CHARACTERS = 20_000
@@ -28,8 +28,8 @@ SKY = (
 )
 """A PNG of 48 by 32 pixels: a clear sky."""
 
-Item = str | dict[str, Any] | AnyEvent | Output
-Answers = AsyncGenerator[Item, None]
+Yielded = str | dict[str, Any] | AnyEvent | Output
+Answers = AsyncGenerator[Yielded, None]
 
 
 class Gates:
@@ -322,7 +322,7 @@ class Form(FunctionSource):
         return Schemas(input=FORM_INPUT, output=FORM_OUTPUT)
 
 
-async def _offer(trip: Trip) -> AsyncGenerator[Item, None]:
+async def _offer(trip: Trip) -> AsyncGenerator[Yielded, None]:
     yield {"type": "step_start", "step_id": "price", "name": "price"}
     nightly = _PRICES[trip.get("room", "single")] + (15 if trip.get("breakfast") else 0)
     yield {"type": "step_end", "step_id": "price", "name": "price"}
@@ -347,7 +347,7 @@ class All(Source):
         return self._agents.get(first.removeprefix("/"), self._agents["echo"])
 
     @override
-    async def stream(self, call: Call) -> AsyncGenerator[AnyEvent | Output, None]:
+    async def stream(self, call: Call) -> AsyncGenerator[Item, None]:
         async for event in self._agent_of(call).stream(call):
             yield event
 

@@ -128,6 +128,9 @@ _BY_NAME: Mapping[str, Known] = {
     "ModelConnectionError": _UNREACHABLE,
     "ModelRequestRejectedError": _INVALID,
     "ModelAPIError": _FAILED,
+    "RunTimedOut": ("timeout", "The agent took too long.", True),
+    "ConcurrencyLimitExceeded": ("overloaded", "The server has no room for more. Try again later.", True),
+    "FallbackExceptionGroup": ("provider", "No model provider answered.", True),
     "UsageLimitExceeded": ("internal", "The agent used more than it is allowed.", False),
     "ContentFilterError": _FILTERED,
     "OutputTokenLimitExceeded": ("provider", "The model's answer was cut off at its length limit.", False),
@@ -146,6 +149,9 @@ _BY_NAME: Mapping[str, Known] = {
     "APIError": _FAILED,
     "MCPError": ("provider", "A tool server failed.", False),
 }
+_MISTAKES = frozenset({"UserError"})
+"""What openai-agents and pydantic-ai raise where the program is wrong. Its cause would tell a client nothing true."""
+
 _KNOWN_PACKAGES = frozenset(
     {
         "agents",
@@ -171,6 +177,8 @@ def classify(exc: BaseException) -> Failure:
     that is not known is ``internal``, with a new ``error_id``; the caller logs the exception under it.
     """
     for candidate in _chain(exc):
+        if type(candidate).__name__ in _MISTAKES:
+            break
         known = _known(candidate)
         if known is not None:
             return known
@@ -245,10 +253,7 @@ def _by_code(codes: Sequence[object], status: int | None) -> Known | None:
 
 def _codes(exc: BaseException) -> list[object]:
     """What the provider calls the error, wherever the SDK has it; the most telling first."""
-    found = [
-        getattr(exc, name, None)
-        for name in ("code", "provider_error_code", "type", "provider_error_type", "error_type")
-    ]
+    found: list[object] = [getattr(exc, name, None) for name in _CODE_NAMES]
     body: object = getattr(exc, "body", None)
     if isinstance(body, Mapping):  # Anthropic: {"type": "error", "error": {"type": "overloaded_error", …}}
         error: object = cast("Mapping[str, object]", body).get("error")

@@ -16,9 +16,11 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from unspool.access import Authenticate, Tickets, everybody
 from unspool.eventlog import EventLog, MemoryLog, Retention
 from unspool.http.about import AboutRoutes, OnFeedback, media_types
-from unspool.http.endpoints import Endpoint, Handler
+from unspool.http.endpoints import Endpoint
 from unspool.http.native import NativeRoutes
 from unspool.http.openapi import describe
+from unspool.http.protocols import RouteTable, protocol_routes
+from unspool.http.serving import Serving
 from unspool.http.websocket import WebSocketEndpoint
 from unspool.runs import Mount, Runner, RunOptions
 from unspool.sources import adapt
@@ -111,8 +113,9 @@ class Unspool:
         description: str | None = None,
         accepts: Sequence[str] = (),
         playground: bool | None = None,
+        protocols: Sequence[str] | None = None,
     ) -> None:
-        """Serve ``source`` at ``path`` of ``app``, in the native protocol.
+        """Serve ``source`` at ``path`` of ``app``: in the native protocol, and in others below it.
 
         Args:
             app: A FastAPI or Starlette app. Its lifespan starts and stops this object.
@@ -125,10 +128,11 @@ class Unspool:
             accepts: Media types that a client may attach to a message: ``image/png``, ``image/*``. It is for clients
                 to know; the source gets what they send.
             playground: Whether it has a playground, at ``{path}/playground/``. Default: as this object says.
+            protocols: Which others than the native one, each at ``{path}/{protocol}``. Default: all there are.
 
         Raises:
             TypeError: ``source`` cannot be adapted.
-            ValueError: The path or ``accepts`` is not of that form, or the name is taken.
+            ValueError: The path or ``accepts`` is not of that form, the name is taken, or there is no such protocol.
         """
         if path and (not path.startswith("/") or path.endswith("/")):
             raise ValueError(f"path must begin with '/' and not end with one, as '/agent' does; it is {path!r}")
@@ -146,7 +150,7 @@ class Unspool:
             max_body_bytes=self._max_body_bytes,
             on_feedback=self._on_feedback,
         )
-        app.router.routes.extend(self._routes(mount, about, path))
+        app.router.routes.extend(self._routes(mount, about, path, protocols))
         self._mounted.append(Mounted(app, path, mount.name))
         if self._playground if playground is None else playground:
             page = f"{path}/playground"
@@ -178,11 +182,10 @@ class Unspool:
         title = title or own or (agents[0].name if agents else "Unspool")
         return PlaygroundConfig(title=title, agents=agents, model=model, note=note)
 
-    def _routes(self, mount: Mount, about: AboutRoutes, path: str) -> list[BaseRoute]:
-        native = NativeRoutes(
-            self.runner, mount, path=path, max_body_bytes=self._max_body_bytes, heartbeat=self._heartbeat
-        )
-        table: list[tuple[str, str, Handler]] = [
+    def _routes(self, mount: Mount, about: AboutRoutes, path: str, protocols: Sequence[str] | None) -> list[BaseRoute]:
+        serving = Serving(self.runner, mount, path=path, max_body_bytes=self._max_body_bytes, heartbeat=self._heartbeat)
+        native = NativeRoutes(serving)
+        table: RouteTable = [
             ("POST", "/stream", native.stream),
             ("GET", "/stream", native.stream_get),
             ("POST", "/invoke", native.invoke),
@@ -198,6 +201,7 @@ class Unspool:
             ("GET", "/schemas", about.schemas),
             ("POST", "/feedback", about.feedback),
             ("POST", "/tickets", about.ticket),
+            *protocol_routes(serving, protocols),
         ]
         with_ticket = self._tickets.or_else(self._authenticate, mount=mount.name)
         routes: list[BaseRoute] = []
@@ -267,6 +271,7 @@ def add_routes(
     description: str | None = None,
     accepts: Sequence[str] = (),
     playground: bool | None = None,
+    protocols: Sequence[str] | None = None,
 ) -> Unspool:
     """Serve ``source`` at ``path`` of ``app``: the one line.
 
@@ -286,5 +291,6 @@ def add_routes(
         description=description,
         accepts=accepts,
         playground=playground,
+        protocols=protocols,
     )
     return unspool

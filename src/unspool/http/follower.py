@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from typing_extensions import override
 
 from unspool.closing import opened
-from unspool.eventlog import EventLog, tail
+from unspool.eventlog import READ_LIMIT, EventLog, tail
 from unspool.events import Record
 from unspool.runs import Follower, Runner
 from unspool.wire import Coalescer, Codec
@@ -73,12 +73,23 @@ class FollowerResponse(Response):
 
             tasks.start_soon(leave_with_the_client)
             with self._runner.followers.attached(follower):
+                if self._after and self._codec.stateful:
+                    await self._skip()
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 await send(_chunk(self._codec.open()))
                 with sending:
                     await self._send_records(follower, send)
                 await send({"type": "http.response.body", "body": b""})
             tasks.cancel_scope.cancel()
+
+    async def _skip(self) -> None:
+        """Tell the codec what the follower has already."""
+        done = 0
+        while done < self._after:
+            limit = min(self._after - done, READ_LIMIT)
+            records = await self._runner.log.read(self._run_id, after=done, limit=limit)
+            self._codec.skip(records)
+            done = records[-1].seq
 
     async def _send_records(self, follower: Follower, send: Send) -> None:
         codec = self._codec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
 import msgspec
@@ -12,14 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from unspool.access import Principal
-from unspool.closing import opened
 from unspool.errors import CursorUnknown, InvalidInput, RunConflict, RunFailed, ThreadNotFound, UnspoolError
 from unspool.eventlog import Run
-from unspool.events import Error, Transcript
-from unspool.http.bodies import BatchBody, ResumeBody, StartBody, read_body, valid_id, whole_number
-from unspool.http.follower import FollowerResponse, followed
-from unspool.http.owned import owned_run
+from unspool.events import Error
+from unspool.http.bodies import BatchBody, ResumeBody, StartBody, valid_id, whole_number
 from unspool.http.problems import json_response, problem_of
+from unspool.http.serving import Serving
 from unspool.http.views import (
     BatchView,
     InvokeView,
@@ -31,7 +29,7 @@ from unspool.http.views import (
     thread_view,
     transcript_of,
 )
-from unspool.runs import Mount, Runner, RunRequest, new_run_id
+from unspool.runs import RunRequest, new_run_id
 from unspool.wire import Codec, NativeNdjson, NativeSse, parse_cursor
 
 PAGE = 50
@@ -40,8 +38,6 @@ BATCH_AT_A_TIME = 10
 MAX_COALESCE_MS = 5000
 MAX_COALESCE_TOKENS = 1000
 
-T = TypeVar("T")
-
 
 class NativeRoutes:
     """The handlers of one mount. Each takes a request and who is asking, and returns the response.
@@ -49,19 +45,18 @@ class NativeRoutes:
     They raise :class:`~unspool.errors.UnspoolError`; whoever calls them makes a problem of it.
     """
 
-    def __init__(self, runner: Runner, mount: Mount, *, path: str, max_body_bytes: int, heartbeat: float) -> None:
-        self._runner = runner
-        self._log = runner.log
-        self._mount = mount
-        self._path = path
-        self._max_body_bytes = max_body_bytes
-        self._heartbeat = heartbeat
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._runner = serving.runner
+        self._log = serving.log
+        self._mount = serving.mount
+        self._path = serving.path
 
     # -- start ------------------------------------------------------------------------------------------
 
     async def stream(self, request: Request, principal: Principal) -> Response:
         """POST /stream: start a run and follow it."""
-        body = await self._body(request, StartBody)
+        body = await self._serving.body(request, StartBody)
         return await self._start_and_follow(request, principal, body, with_run_id=False)
 
     async def stream_get(self, request: Request, principal: Principal) -> Response:
@@ -70,7 +65,7 @@ class NativeRoutes:
         if cursor:
             run_id = parse_cursor(cursor).run_id
             if run_id is not None:
-                return await self._follow(request, await self._owned(run_id, principal), with_run_id=True)
+                return await self._follow(request, await self._serving.owned(run_id, principal), with_run_id=True)
         query = request.query_params
         if "input" not in query:
             raise InvalidInput("the query parameter `input` is missing")
@@ -85,15 +80,15 @@ class NativeRoutes:
 
     async def start(self, request: Request, principal: Principal) -> Response:
         """POST /runs: start a run in the background."""
-        body = await self._body(request, StartBody)
-        run = await self._start(request, principal, _request_of(body), body.run_id)
+        body = await self._serving.body(request, StartBody)
+        run = await self._serving.start(request, principal, _request_of(body), run_id=body.run_id)
         location = f"{request.scope.get('root_path', '')}{self._path}/runs/{run.id}"
         return json_response(brief(run), status=202, headers={"Location": location, "Unspool-Run-Id": run.id})
 
     async def invoke(self, request: Request, principal: Principal) -> Response:
         """POST /invoke: start a run and wait for its output."""
-        body = await self._body(request, StartBody)
-        run = await self._start(request, principal, _request_of(body), body.run_id)
+        body = await self._serving.body(request, StartBody)
+        run = await self._serving.start(request, principal, _request_of(body), run_id=body.run_id)
         view = await self._finished(run)
         if isinstance(view.error, Error):
             raise RunFailed(
@@ -108,7 +103,7 @@ class NativeRoutes:
 
     async def batch(self, request: Request, principal: Principal) -> Response:
         """POST /batch: run several inputs, a few at a time, and wait for all."""
-        body = await self._body(request, BatchBody)
+        body = await self._serving.body(request, BatchBody)
         limiter = CapacityLimiter(BATCH_AT_A_TIME)
         outputs: list[InvokeView | None] = [None] * len(body.inputs)
 
@@ -132,25 +127,25 @@ class NativeRoutes:
 
     async def run(self, request: Request, principal: Principal) -> Response:
         """GET /runs/{run_id}: status and output."""
-        run = await self._owned(request.path_params["run_id"], principal)
+        run = await self._serving.owned(request.path_params["run_id"], principal)
         with_transcript = _included(request.query_params, "transcript")
         return json_response(await full(self._log, run, with_transcript=with_transcript))
 
     async def follow(self, request: Request, principal: Principal) -> Response:
         """GET /runs/{run_id}/stream: follow from ``Last-Event-ID`` or ``?after=``."""
-        run = await self._owned(request.path_params["run_id"], principal)
+        run = await self._serving.owned(request.path_params["run_id"], principal)
         return await self._follow(request, run, with_run_id=False)
 
     async def cancel(self, request: Request, principal: Principal) -> Response:
         """POST /runs/{run_id}/cancel: stop it; what it produced is kept."""
-        run = await self._owned(request.path_params["run_id"], principal)
+        run = await self._serving.owned(request.path_params["run_id"], principal)
         run = await self._runner.cancel(run.id)
         return json_response(brief(run), status=200 if run.ended else 202)
 
     async def resume(self, request: Request, principal: Principal) -> Response:
         """POST /runs/{run_id}/resume: answer an interrupted run with a new one, and follow that."""
-        interrupted = await self._owned(request.path_params["run_id"], principal)
-        body = await self._body(request, ResumeBody)
+        interrupted = await self._serving.owned(request.path_params["run_id"], principal)
+        body = await self._serving.body(request, ResumeBody)
         if interrupted.status != "interrupted":
             raise RunConflict(f"the run does not wait for an answer: it is {interrupted.status}")
         if interrupted.replaced_by is not None:
@@ -162,7 +157,7 @@ class NativeRoutes:
             resumes=interrupted.id,
             answer=_answers(body, [interrupt.interrupt_id for interrupt in transcript.interrupts]),
         )
-        run = await self._start(request, principal, resumed, body.run_id)
+        run = await self._serving.start(request, principal, resumed, run_id=body.run_id)
         return await self._follow(request, run, with_run_id=False)
 
     # -- lists ------------------------------------------------------------------------------------------
@@ -203,24 +198,11 @@ class NativeRoutes:
 
     # -- shared -----------------------------------------------------------------------------------------
 
-    async def _body(self, request: Request, kind: type[T]) -> T:
-        return await read_body(request, kind, limit=self._max_body_bytes)
-
-    async def _owned(self, run_id: str, principal: Principal) -> Run:
-        return await owned_run(self._log, self._mount, run_id, principal)
-
-    async def _start(self, request: Request, principal: Principal, wanted: RunRequest, run_id: str | None) -> Run:
-        key = request.headers.get("idempotency-key")
-        if key is not None and not 0 < len(key) <= 255:
-            raise InvalidInput("Idempotency-Key must have 1 to 255 characters")
-        created = await self._runner.start(self._mount, wanted, owner=principal.id, run_id=run_id, idempotency_key=key)
-        return created.run
-
     async def _start_and_follow(
         self, request: Request, principal: Principal, body: StartBody, *, with_run_id: bool
     ) -> Response:
         _coalescing(request.query_params)  # refused before anything is started
-        run = await self._start(request, principal, _request_of(body), body.run_id)
+        run = await self._serving.start(request, principal, _request_of(body), run_id=body.run_id)
         return await self._follow(request, run, with_run_id=with_run_id)
 
     async def _follow(self, request: Request, run: Run, *, with_run_id: bool) -> Response:
@@ -229,23 +211,17 @@ class NativeRoutes:
         await self._log.read(run.id, after=after, limit=1)  # refuses a cursor before the first byte
         if run.ended and after == run.last_seq and after > 0:
             return Response(status_code=204, headers={"Unspool-Run-Id": run.id, "Cache-Control": "no-cache"})
-        return FollowerResponse(
-            self._runner,
-            run.id,
+        return self._serving.follow(
+            run,
+            _codec(request.headers, run.id if with_run_id else None),
             after=after,
-            codec=_codec(request.headers, run.id if with_run_id else None),
-            heartbeat=self._heartbeat,
             headers={"Content-Location": f"{request.scope.get('root_path', '')}{self._path}/runs/{run.id}/stream"},
             coalesce_tokens=tokens,
             coalesce_ms=milliseconds,
         )
 
     async def _finished(self, run: Run) -> InvokeView:
-        transcript = Transcript()
-        async with opened(followed(self._runner, run.id, after=0, idle=self._heartbeat)) as batches:
-            async for batch in batches:
-                for record in batch:
-                    transcript.fold(record)
+        transcript = await self._serving.finished(run)
         ended = await self._log.get(run.id)
         return InvokeView(
             run_id=run.id,

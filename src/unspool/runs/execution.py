@@ -104,8 +104,8 @@ class Execution:
         self._kept = 1
         self._reason = "lost"
         self._output: object = None
-        self._interrupted = False
-        self._failed = False
+        self._interrupts: list[int] = []  # the seqs of such events: what is rewound takes them back
+        self._errors: list[int] = []
         self._produced = False
         self._tokens = 0
         self._began = self._last = time.monotonic()
@@ -205,7 +205,7 @@ class Execution:
 
     def _call(self) -> Call:
         position = None if self._point is None else self._point.position
-        call = self._request.call(self.run.id, attempt=self._attempt, position=position, replaced=self._replaced)
+        call = self._request.call(self.run, attempt=self._attempt, position=position, replaced=self._replaced)
         return msgspec.structs.replace(
             call,
             load_history=partial(self._history.before, self.run),
@@ -244,6 +244,8 @@ class Execution:
         keep_seq = first + rewind.keep if rewind.keep > 0 else max(1, self._kept + rewind.keep)
         if keep_seq > self._writer.last_seq:
             raise InvalidInput("a source cannot keep more events than it yielded")
+        self._interrupts = [seq for seq in self._interrupts if seq <= keep_seq]
+        self._errors = [seq for seq in self._errors if seq <= keep_seq]
         self._attempt += 1
         self._put(Retry(attempt=self._attempt, reason=rewind.reason, keep_seq=keep_seq))
         self._last = time.monotonic()
@@ -278,9 +280,9 @@ class Execution:
                 f"a source must not yield a {type(event).__name__.lower()!r} event; it belongs to the run"
             )
         if isinstance(event, Interrupt):
-            self._interrupted = True
+            self._interrupts.append(self._writer.last_seq + 1)
         elif isinstance(event, Error):
-            self._failed = True
+            self._errors.append(self._writer.last_seq + 1)
         if not isinstance(event, MessageStart | StepStart | StepEnd | State) and not (
             isinstance(event, Data) and event.transient
         ):
@@ -361,7 +363,7 @@ class Execution:
             failure = lost("The server was stopped before the run was done.")
         if failure is not None:
             return [error_event(failure), End(status="failed", metrics=self._metrics())]
-        status = "failed" if self._failed else "interrupted" if self._interrupted else "completed"
+        status = "failed" if self._errors else "interrupted" if self._interrupts else "completed"
         return [End(status=status, output=self._output, metrics=self._metrics())]
 
     async def _handed_over(self) -> bool:

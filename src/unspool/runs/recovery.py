@@ -59,7 +59,7 @@ async def _resume_point(
     source: Source, request: RunRequest, run: Run, records: Sequence[Record], attempt: int
 ) -> ResumePoint | None:
     try:
-        return await source.resume_point(request.call(run.id, attempt=attempt), records)
+        return await source.resume_point(request.call(run, attempt=attempt), records)
     except Exception:
         logger.exception("run %s: its source could not say where to resume it", run.id)
         return None

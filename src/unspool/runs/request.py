@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from unspool.access import ANONYMOUS
+from unspool.eventlog import Run
 from unspool.sources import Call
 
 
@@ -43,10 +45,11 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Two requests are the same if this is: SHA-256 over the source and the request, keys sorted."""
         return hashlib.sha256(msgspec.json.encode([source, self], order="sorted")).hexdigest()
 
-    def call(self, run_id: str, *, attempt: int = 1, position: Any = None, replaced: Sequence[str] = ()) -> Call:
+    def call(self, run: Run, *, attempt: int = 1, position: Any = None, replaced: Sequence[str] = ()) -> Call:
         """What the source is given. ``replaced``: the runs of the thread that do not count any more."""
         return Call(
-            run_id=run_id,
+            run_id=run.id,
+            owner=None if run.owner == ANONYMOUS.id else run.owner,
             input=self.input,
             thread_id=self.thread_id,
             config=self.config,

@@ -16,11 +16,11 @@ _CAN = (
 )
 
 _ADAPTERS = {
-    "langgraph.Pregel": "unspool.sources.langgraph:LangGraphSource",
-    "langchain_classic.AgentExecutor": "unspool.sources.langchain_classic:AgentExecutorSource",
-    "langchain_core.Runnable": "unspool.sources.langchain:LangChainSource",
-    "agents.agent.Agent": "unspool.sources.openai_agents:AgentsSource",
-    "pydantic_ai.AbstractAgent": "unspool.sources.pydantic_ai:PydanticAISource",
+    "langgraph.Pregel": "unspool.sources.langgraph.graphs:LangGraphSource",
+    "langchain_classic.AgentExecutor": "unspool.sources.langchain.classic:AgentExecutorSource",
+    "langchain_core.Runnable": "unspool.sources.langchain.runnables:LangChainSource",
+    "agents.agent.Agent": "unspool.sources.openai_agents.source:AgentsSource",
+    "pydantic_ai.AbstractAgent": "unspool.sources.pydantic_ai.source:PydanticAISource",
 }
 """By the package, and the name, of an object's class or of one above it. The first that fits; so the narrow ones first.
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Protocol
 
 import msgspec
 
 from unspool.events import AnyEvent, Interrupt, Message, Record, RunStatus
 
-
 TOOL_FAILED = "The tool failed."
 """What a client is told of a tool's exception; its own text may hold anything."""
+
+CUT_OFF = "The call was cut off."
+"""What a client is told of a tool call whose arguments the model could not finish."""
 
 NOT_RUN = "Nobody runs this tool here."
 """What a client is told of a tool that a model called and that its source cannot run."""
@@ -81,7 +84,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         run_id: The run.
         input: What the client sent as ``input``: plain JSON data.
-        thread_id: The conversation, if there is one. Sources with a memory of their own key it by this.
+        thread_id: The conversation, if there is one. A client chose it: a memory of the source's own is keyed by
+            :attr:`memory_id`.
+        owner: Whose run it is: the id of the principal. None where the app does not tell people apart.
         config: What the client sent as ``config``: plain JSON data.
         attempt: 1, or more after a retry or a takeover.
         resumes: The interrupted run that this one continues.
@@ -97,6 +102,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     input: Any = None
     thread_id: str | None = None
+    owner: str | None = None
     config: Mapping[str, Any] = {}
     attempt: int = 1
     resumes: str | None = None
@@ -106,6 +112,18 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     replaced: Sequence[str] = ()
     load_history: Callable[[], Awaitable[Sequence[Past]]] | None = None
     ask_elsewhere: Callable[[], bool] | None = None
+
+    @property
+    def memory_id(self) -> str:
+        """The key for a memory of the source's own: one for each conversation of each principal.
+
+        The thread's id, or the run's where there is no thread; and behind it a hash of the owner, where there is one,
+        since nothing keeps two people from choosing the same thread id.
+        """
+        conversation = self.thread_id or self.run_id
+        if self.owner is None:
+            return conversation
+        return f"{conversation}~{sha256(self.owner.encode()).hexdigest()[:32]}"
 
     @property
     def goes_on_elsewhere(self) -> bool:

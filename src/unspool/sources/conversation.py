@@ -58,7 +58,7 @@ def asked(call: Call, *, system: bool = False) -> list[Message]:
     found: list[Message] = []
     for index, item in enumerate(cast("list[object]", value)):
         _add(found, f"{call.run_id}-input-{index}", item, system=system)
-    return found
+    return [_settled(message) for message in found]
 
 
 def _add(found: list[Message], message_id: str, item: object, *, system: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -14,31 +15,46 @@ CLOSE_SECONDS = 5.0
 
 
 class Outbox(Generic[T]):
-    """What callbacks put in, and one reader takes out. One event loop; never blocks who puts in.
+    """What callbacks put in, from any thread, and one reader takes out on the loop it was made on. Never blocks.
 
     Not bounded: callbacks cannot wait. What bounds it is the model that it listens to, as in LangGraph itself.
     """
 
     def __init__(self) -> None:
         self._items: list[T] = []
-        self._wake = anyio.Event()
         self._closed = False
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        # Made anew for each wait, once per token where a model is slow: a bare future costs a third of an event.
+        self._waiter: asyncio.Future[None] | None = None
 
     def put(self, item: T) -> None:
         """Add ``item``."""
+        if threading.get_ident() == self._thread:
+            self._add(item)
+        else:  # a sync function of a runnable, or a sync tool, that calls a model
+            self._loop.call_soon_threadsafe(self._add, item)
+
+    def _add(self, item: T) -> None:
         self._items.append(item)
-        self._wake.set()
+        if self._waiter is not None:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        self._waiter = None
 
     def close(self) -> None:
         """Nothing more will come."""
         self._closed = True
-        self._wake.set()
+        self._wake()
 
     async def drain(self) -> list[T]:
         """Return what is there, waiting for something. Empty: it is closed."""
         while not self._items and not self._closed:
-            self._wake = anyio.Event()
-            await self._wake.wait()
+            self._waiter = self._loop.create_future()
+            await self._waiter
         items, self._items = self._items, []
         return items
 

@@ -6,13 +6,13 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from typing import Any, cast, get_type_hints
 
-import anyio
 from typing_extensions import override
 
 from unspool.closing import opened
 from unspool.events import AnyEvent, Data, Record, Token, plain
-from unspool.sources.base import Call, Output, ResumePoint, Schemas, Source
+from unspool.sources.base import Call, Item, Output, ResumePoint, Schemas, Source
 from unspool.sources.items import Items
+from unspool.sources.sdk_streams import Returned, ThreadStream, stream_of
 from unspool.sources.threads import iterate_in_thread
 
 Function = Callable[..., Any]
@@ -25,7 +25,8 @@ class FunctionSource(Source):
     the name ``call``). A sync one runs in a worker thread, with the caller's context variables.
 
     What it yields is described in :class:`~unspool.sources.items.Items`. What it returns, if it is not a
-    generator: text is one message, an event or a dict that is one is that event, other JSON is the output.
+    generator: the stream or the stream manager of an SDK is opened, read and closed; text is one message, an event or
+    a dict that is one is that event, other JSON is the output.
     """
 
     def __init__(self, function: Function, *, name: str | None = None) -> None:
@@ -39,7 +40,7 @@ class FunctionSource(Source):
         return self._name
 
     @override
-    async def stream(self, call: Call) -> AsyncGenerator[AnyEvent | Output, None]:
+    async def stream(self, call: Call) -> AsyncGenerator[Item, None]:
         items = Items(call.run_id)
         async with opened(self._items(call)) as source:
             async for item in source:
@@ -60,27 +61,13 @@ class FunctionSource(Source):
             return cast("AsyncIterable[object]", self._function(*arguments))
         if inspect.isgeneratorfunction(function):
             return iterate_in_thread(lambda: cast("Iterable[object]", self._function(*arguments)))
-        return self._returned(arguments, is_async=inspect.iscoroutinefunction(function))
+        if inspect.iscoroutinefunction(function):
+            return _awaited(cast("Awaitable[object]", self._function(*arguments)), call)
+        # In the thread that also reads what it returns: a blocking stream is then closed whatever happens.
+        return _in_thread(lambda: self._function(*arguments), call)
 
     def _arguments(self, call: Call) -> Sequence[object]:
         return [call if wanted == "call" else call.input for wanted in self._takes]
-
-    async def _returned(self, arguments: Sequence[object], *, is_async: bool) -> AsyncGenerator[object, None]:
-        if is_async:
-            result: object = await cast("Awaitable[object]", self._function(*arguments))
-        else:
-            result = await anyio.to_thread.run_sync(lambda: self._function(*arguments), abandon_on_cancel=True)
-        if isinstance(result, AsyncIterable):
-            async with opened(cast("AsyncIterable[object]", result)) as source:
-                async for item in source:
-                    yield item
-        elif inspect.isgenerator(result):
-            async with opened(iterate_in_thread(lambda: cast("Iterable[object]", result))) as source:
-                async for item in source:
-                    yield item
-        elif result is not None:
-            for item in _as_items(result):
-                yield item
 
     @override
     def schemas(self) -> Schemas:
@@ -95,6 +82,39 @@ class FunctionSource(Source):
     @override
     async def resume_point(self, call: Call, records: Sequence[Record]) -> ResumePoint | None:
         return None
+
+
+async def _awaited(result: Awaitable[object], call: Call) -> AsyncGenerator[object, None]:
+    async with opened(_given(await result, call)) as items:
+        async for item in items:
+            yield item
+
+
+async def _in_thread(function: Callable[[], object], call: Call) -> AsyncGenerator[object, None]:
+    stream = ThreadStream(function)
+    async with opened(iterate_in_thread(stream.items, interrupt=stream.interrupt)) as items:
+        async for item in items:
+            if type(item) is not Returned:
+                yield item
+                continue
+            value: Any = item.value
+            async with opened(_awaited(value, call) if inspect.isawaitable(value) else _given(value, call)) as given:
+                async for later in given:
+                    yield later
+
+
+async def _given(result: object, call: Call) -> AsyncGenerator[object, None]:
+    """The items of what a function returned, on the event loop."""
+    stream = stream_of(result, call)
+    if stream is None and (inspect.isgenerator(result) or hasattr(result, "__enter__")):
+        stream = _in_thread(lambda: result, call)
+    if stream is not None:
+        async with opened(stream) as items:
+            async for item in items:
+                yield item
+    elif result is not None:
+        for item in _as_items(result):
+            yield item
 
 
 def _as_items(result: object) -> Iterable[object]:

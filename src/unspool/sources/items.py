@@ -47,6 +47,7 @@ class Items:
         self._current: str | None = None
         self._messages: dict[str, None] = {}
         self._tools: dict[str, None] = {}
+        self._ended: set[str] = set()
         self._steps: dict[str, StepStart] = {}
 
     def text(self, text: str) -> Iterator[AnyEvent]:
@@ -122,6 +123,7 @@ class Items:
                 self._tools[event.call_id] = None
             case ToolEnd():
                 self._tools.pop(event.call_id, None)
+                self._ended.add(event.call_id)
             case StepStart():
                 self._steps[event.step_id] = event
             case StepEnd():
@@ -131,7 +133,10 @@ class Items:
 
     def close(self) -> Iterator[Item]:
         """The events that close what is open, the innermost first."""
-        yield from self._translations.end()
+        for item in self._translations.end():
+            # A function that reads a model's stream may run the tools that the model calls, and say so itself.
+            if not (isinstance(item, ToolEnd) and item.call_id in self._ended):
+                yield item
         for call_id in reversed(list(self._tools)):
             yield ToolEnd(call_id)
         for message_id in reversed(list(self._messages)):

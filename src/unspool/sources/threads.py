@@ -51,7 +51,8 @@ class _Handover:
         finally:
             with self._changed:
                 self.done = True
-                self._wake_reader()
+                if not self._stopped:  # nobody reads any more, and the loop may be gone
+                    self._wake_reader()
 
     def _put(self, item: object) -> None:
         with self._changed:
@@ -86,12 +87,18 @@ class _Handover:
             self._changed.notify()
 
 
-async def iterate_in_thread(make: Callable[[], Iterable[T]]) -> AsyncGenerator[T, None]:
+async def iterate_in_thread(
+    make: Callable[[], Iterable[T]], *, interrupt: Callable[[], object] | None = None
+) -> AsyncGenerator[T, None]:
     """Yield what the iterable that ``make`` returns yields, without blocking the loop.
 
     The iterable is made, read and closed in one worker thread of its own, with the caller's context variables.
-    Closing this generator makes the thread stop at its next item; it is not waited for, since nothing can
-    interrupt what it is doing until then.
+    Closing this generator makes the thread stop at its next item. It is not waited for, since it may be blocked.
+
+    Args:
+        make: Called in the thread.
+        interrupt: Called on the loop when this generator is closed while the thread is at work: ends what the thread
+            is blocked in, if something can. Must not block.
     """
     handover = _Handover()
     context = contextvars.copy_context()
@@ -108,3 +115,5 @@ async def iterate_in_thread(make: Callable[[], Iterable[T]]) -> AsyncGenerator[T
             raise handover.error
     finally:
         handover.stop()
+        if interrupt is not None and not handover.done:
+            interrupt()

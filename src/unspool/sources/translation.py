@@ -34,16 +34,16 @@ class Translation(Protocol):
 
 
 _KNOWN = {
-    "openai.types.responses": "unspool.sources.openai_responses:ResponsesTranslation",
-    "openai.lib.streaming.responses": "unspool.sources.openai_responses:ResponsesTranslation",
-    "openai.types.chat": "unspool.sources.openai_chat:ChatTranslation",
-    "openai.lib.streaming.chat": "unspool.sources.openai_chat:ChatTranslation",
-    "any_llm.types.completion": "unspool.sources.openai_chat:ChatTranslation",
-    "anthropic.types": "unspool.sources.anthropic_messages:MessagesTranslation",
-    "anthropic.lib.streaming": "unspool.sources.anthropic_messages:MessagesTranslation",
-    "agents.stream_events": "unspool.sources.openai_agents:AgentsTranslation",
-    "pydantic_ai.messages": "unspool.sources.pydantic_ai:PydanticTranslation",
-    "pydantic_ai.run": "unspool.sources.pydantic_ai:PydanticTranslation",
+    "openai.types.responses": "unspool.sources.openai.responses_events:ResponsesTranslation",
+    "openai.lib.streaming.responses": "unspool.sources.openai.responses_events:ResponsesTranslation",
+    "openai.types.chat": "unspool.sources.openai.chat_chunks:ChatTranslation",
+    "openai.lib.streaming.chat": "unspool.sources.openai.chat_chunks:ChatTranslation",
+    "any_llm.types.completion": "unspool.sources.openai.chat_chunks:ChatTranslation",
+    "anthropic.types": "unspool.sources.anthropic.events:MessagesTranslation",
+    "anthropic.lib.streaming": "unspool.sources.anthropic.events:MessagesTranslation",
+    "agents.stream_events": "unspool.sources.openai_agents.events:AgentsTranslation",
+    "pydantic_ai.messages": "unspool.sources.pydantic_ai.events:PydanticTranslation",
+    "pydantic_ai.run": "unspool.sources.pydantic_ai.events:PydanticTranslation",
 }
 """By the module that an item's class is from, or a package above it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from unspool.events import (
@@ -84,7 +85,15 @@ def check_codec(make: Callable[[], Codec], parse: Callable[[bytes], Sequence[T]]
     for name, events in SCRIPTS.items():
         records = records_of(events)
         for after in range(len(records)):
-            _check_batching(make, parse, records[after:], f"{name}, from {after}")
+            _check_batching(partial(_joined, make, records[:after]), parse, records[after:], f"{name}, from {after}")
+
+
+def _joined(make: Callable[[], Codec], past: Sequence[Record]) -> Codec:
+    """A codec for a follower that has ``past`` already."""
+    codec = make()
+    if past and codec.stateful:
+        codec.skip(past)
+    return codec
 
 
 def _check_batching(

@@ -26,7 +26,7 @@ from unspool.events import (
     ToolStart,
     encode,
 )
-from unspool.sources import Call, Item, Keep, Output, Source
+from unspool.sources import Call, Item, Keep, Output, Rewind, Source
 
 SECONDS = 30.0
 
@@ -41,6 +41,7 @@ def check_events(events: Sequence[Item]) -> None:
         AssertionError: It is not.
     """
     opened_now: set[tuple[str, str]] = set()
+    counted: list[AnyEvent | None] = []
     for index, event in enumerate(events):
         if isinstance(event, Output):
             assert index == len(events) - 1, "an Output is not the last item"
@@ -48,10 +49,25 @@ def check_events(events: Sequence[Item]) -> None:
         if isinstance(event, Keep):
             msgspec.json.encode(event.value)
             continue
+        if isinstance(event, Rewind):
+            assert event.keep <= len(counted), "more is kept than there is"
+            kept = counted[: max(0, event.keep)]
+            opened_now = _opened_by(kept)
+            counted = kept + [None] * (len(counted) + 1 - len(kept))
+            continue
         encode(event)
         assert not isinstance(event, Start | Retry | End), f"{event} belongs to the run"
         _check_event(event, opened_now)
+        counted.append(event)
     assert not opened_now, f"never closed: {opened_now}"
+
+
+def _opened_by(events: Sequence[AnyEvent | None]) -> set[tuple[str, str]]:
+    now: set[tuple[str, str]] = set()
+    for event in events:
+        if event is not None:
+            _check_event(event, now)
+    return now
 
 
 def _check_event(event: AnyEvent, now: set[tuple[str, str]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from unspool.events import Record
 
@@ -14,11 +14,21 @@ class Codec(Protocol):
     A state machine with one instance per response: :meth:`open` once, then :meth:`encode` for every batch,
     in order, from any seq on. However the run ends, and wherever a follower joins, the bytes are legal in
     the protocol. Implementations pass :func:`unspool.testing.check_codec`.
+
+    Attributes:
+        stateful: Whether what it writes depends on earlier records. Then :meth:`skip` is given, before :meth:`open`,
+            all records that a follower has already which joins behind the first.
     """
+
+    stateful: ClassVar[bool]
 
     @property
     def media_type(self) -> str:
         """The ``Content-Type`` of the response."""
+        ...
+
+    def skip(self, records: Sequence[Record]) -> None:
+        """Take note of records that the follower has already."""
         ...
 
     def open(self) -> bytes:

@@ -18,6 +18,8 @@ class NativeSse(Codec):
         retry_ms: What EventSource waits before it reconnects.
     """
 
+    stateful = False
+
     def __init__(self, run_id: str | None = None, *, retry_ms: int = 1000) -> None:
         self._head = b"id: %d\ndata: " if run_id is None else b"id: " + run_id.encode() + b":%d\ndata: "
         self._retry_ms = retry_ms
@@ -26,6 +28,10 @@ class NativeSse(Codec):
     @override
     def media_type(self) -> str:
         return "text/event-stream; charset=utf-8"
+
+    @override
+    def skip(self, records: Sequence[Record]) -> None:
+        pass
 
     @override
     def open(self) -> bytes:
@@ -44,10 +50,16 @@ class NativeSse(Codec):
 class NativeNdjson(Codec):
     """Records as lines: ``{"seq":…,"at":…,"event":{…}}``. An empty line is a heartbeat."""
 
+    stateful = False
+
     @property
     @override
     def media_type(self) -> str:
         return "application/x-ndjson"
+
+    @override
+    def skip(self, records: Sequence[Record]) -> None:
+        pass
 
     @override
     def open(self) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unspool.errors import TooLarge
-from unspool.wire.sse import MAX_FRAME_BYTES
+from unspool.sse import MAX_FRAME_BYTES
 
 
 class NdjsonDecoder:

@@ -1,6 +1,6 @@
 """Compiled LangGraph graphs as sources: ``StateGraph.compile()``, ``create_agent``, functional entrypoints.
 
-Checked with langgraph 1.2.22. Resuming after a crash is in :mod:`unspool.sources.langgraph_resume`.
+Checked with langgraph 1.2.22. Resuming after a crash is in :mod:`unspool.sources.langgraph.resume`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from unspool.events import (
 )
 from unspool.sources.base import TOOL_FAILED, Call, Item, ResumePoint, Schemas, Source
 from unspool.sources.driving import Outbox, driven
-from unspool.sources.langchain import schemas_of
-from unspool.sources.langchain_config import allowed_config
-from unspool.sources.langchain_messages import ModelRun
-from unspool.sources.langgraph_resume import CHECKPOINT, checkpoint_before, find_resume_point
+from unspool.sources.langchain.config import allowed_config
+from unspool.sources.langchain.messages import ModelRun
+from unspool.sources.langchain.runnables import schemas_of
+from unspool.sources.langgraph.resume import CHECKPOINT, checkpoint_before, find_resume_point
 
 Graph = Pregel[Any, Any, Any, Any]
 
@@ -51,7 +51,7 @@ class LangGraphSource(Source):
     the root graph's state, as a snapshot and then patches.
 
     Input is a dict for the graph, or text where its input has ``messages``. A graph with a checkpointer keeps its
-    memory under the run's ``thread_id`` (the run id where there is none); its run can be taken up by another
+    memory under :attr:`Call.memory_id`, as its ``thread_id``; its run can be taken up by another
     process, at its last checkpoint, if both share the checkpointer. A tool's own error text is not shown.
     """
 
@@ -92,7 +92,7 @@ class LangGraphSource(Source):
     def _config(self, call: Call) -> RunnableConfig:
         config = allowed_config(self._graph, call)
         if self._has_memory:
-            config["configurable"] = {**config.get("configurable", {}), "thread_id": call.thread_id or call.run_id}
+            config["configurable"] = {**config.get("configurable", {}), "thread_id": call.memory_id}
         return config
 
     async def _given(self, call: Call, config: RunnableConfig) -> Any:

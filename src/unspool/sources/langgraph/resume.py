@@ -64,10 +64,10 @@ async def checkpoint_before(graph: Graph, call: Call) -> str | None:
         skipped = True
     checkpointer = graph.checkpointer
     if skipped and checkpointer is not None and not isinstance(checkpointer, bool):
-        await checkpointer.adelete_thread(call.thread_id or call.run_id)
+        await checkpointer.adelete_thread(call.memory_id)
     return None
 
 
 def _at(call: Call, checkpoint: str | None) -> RunnableConfig:
-    configurable = {"thread_id": call.thread_id or call.run_id}
+    configurable = {"thread_id": call.memory_id}
     return {"configurable": configurable if checkpoint is None else {**configurable, "checkpoint_id": checkpoint}}

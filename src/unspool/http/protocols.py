@@ -1,0 +1,27 @@
+"""The protocols that have routes of their own, beside the native ones: one group each, in one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from unspool.http.endpoints import Handler
+from unspool.http.serving import Serving
+
+RouteTable = list[tuple[str, str, Handler]]
+"""Method, path behind the mount's own, and who answers."""
+
+PROTOCOLS: Mapping[str, Callable[[Serving], RouteTable]] = {}
+"""By name, which is also where it is below the mount: ``/agent/{name}``."""
+
+
+def protocol_routes(serving: Serving, names: Sequence[str] | None) -> RouteTable:
+    """The routes of the protocols named; None: of all.
+
+    Raises:
+        ValueError: There is no such protocol.
+    """
+    wanted = list(PROTOCOLS) if names is None else list(names)
+    unknown = sorted(set(wanted) - set(PROTOCOLS))
+    if unknown:
+        raise ValueError(f"there is no protocol {', '.join(unknown)}; there are: {', '.join(PROTOCOLS)}")
+    return [route for name in wanted for route in PROTOCOLS[name](serving)]

@@ -1,0 +1,91 @@
+"""What every route group of one mount needs: to start runs, to find them, and to follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from unspool.access import Principal
+from unspool.closing import opened
+from unspool.errors import InvalidInput
+from unspool.eventlog import Run
+from unspool.events import Transcript
+from unspool.http.bodies import read_body
+from unspool.http.follower import FollowerResponse, followed
+from unspool.http.owned import owned_run
+from unspool.runs import Mount, Runner, RunRequest
+from unspool.wire import Codec
+
+T = TypeVar("T")
+
+
+class Serving:
+    """One source at one path. Its methods raise :class:`~unspool.errors.UnspoolError`.
+
+    Args:
+        runner: Runs it.
+        mount: The source, and the name of its runs.
+        path: Where the mount is.
+        max_body_bytes: Of a request body.
+        heartbeat: Seconds of silence after which a follower gets a sign of life.
+    """
+
+    def __init__(self, runner: Runner, mount: Mount, *, path: str, max_body_bytes: int, heartbeat: float) -> None:
+        self.runner = runner
+        self.log = runner.log
+        self.mount = mount
+        self.path = path
+        self._max_body_bytes = max_body_bytes
+        self._heartbeat = heartbeat
+
+    async def body(self, request: Request, kind: type[T]) -> T:
+        """The JSON body of a request: see :func:`~unspool.http.bodies.read_body`."""
+        return await read_body(request, kind, limit=self._max_body_bytes)
+
+    async def owned(self, run_id: str, principal: Principal) -> Run:
+        """A run of this mount that belongs to the caller."""
+        return await owned_run(self.log, self.mount, run_id, principal)
+
+    async def start(
+        self, request: Request, principal: Principal, wanted: RunRequest, *, run_id: str | None = None
+    ) -> Run:
+        """Start a run, or find the one that the same request started before; ``Idempotency-Key`` is honoured."""
+        key = request.headers.get("idempotency-key")
+        if key is not None and not 0 < len(key) <= 255:
+            raise InvalidInput("Idempotency-Key must have 1 to 255 characters")
+        created = await self.runner.start(self.mount, wanted, owner=principal.id, run_id=run_id, idempotency_key=key)
+        return created.run
+
+    def follow(
+        self,
+        run: Run,
+        codec: Codec,
+        *,
+        after: int = 0,
+        headers: Mapping[str, str] | None = None,
+        coalesce_tokens: int = 0,
+        coalesce_ms: int = 0,
+    ) -> Response:
+        """The response that follows ``run`` from behind ``after``, in the protocol of ``codec``."""
+        return FollowerResponse(
+            self.runner,
+            run.id,
+            after=after,
+            codec=codec,
+            heartbeat=self._heartbeat,
+            headers=headers or {},
+            coalesce_tokens=coalesce_tokens,
+            coalesce_ms=coalesce_ms,
+        )
+
+    async def finished(self, run: Run) -> Transcript:
+        """Wait for the end of ``run``, and return what it came to."""
+        transcript = Transcript()
+        async with opened(followed(self.runner, run.id, after=0, idle=self._heartbeat)) as batches:
+            async for batch in batches:
+                for record in batch:
+                    transcript.fold(record)
+        return transcript

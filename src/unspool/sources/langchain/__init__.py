@@ -1,0 +1,1 @@
+"""LangChain: runnables, and the classic agents."""

@@ -1,0 +1,1 @@
+"""The OpenAI SDK: Responses, an agent on them, and Chat Completions."""
