@@ -21,6 +21,7 @@ from unspool.sources import (
     pydantic_agent,
     responses,
     responses_agent,
+    show_nested,
     upstream,
 )
 
@@ -52,5 +53,6 @@ __all__ = [
     "pydantic_agent",
     "responses",
     "responses_agent",
+    "show_nested",
     "upstream",
 ]

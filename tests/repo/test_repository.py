@@ -53,6 +53,7 @@ def test_the_public_names_are_these() -> None:
         "pydantic_agent",
         "responses",
         "responses_agent",
+        "show_nested",
         "upstream",
     ]
     assert all(hasattr(unspool, name) for name in unspool.__all__)

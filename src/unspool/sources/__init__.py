@@ -7,7 +7,7 @@ from unspool.sources.base import Call, Item, Keep, Output, Past, ResumePoint, Re
 from unspool.sources.openai.chat import chat_completions
 from unspool.sources.openai.responses import responses
 from unspool.sources.openai.responses_agent import responses_agent
-from unspool.sources.openai_agents.source import agents_sdk
+from unspool.sources.openai_agents.source import agents_sdk, show_nested
 from unspool.sources.pydantic_ai.source import pydantic_agent
 from unspool.sources.tools import Tool
 from unspool.sources.upstream.source import upstream
@@ -31,5 +31,6 @@ __all__ = [
     "pydantic_agent",
     "responses",
     "responses_agent",
+    "show_nested",
     "upstream",
 ]
