@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 from fastapi import FastAPI
@@ -16,6 +17,8 @@ from unspool.events import AnyEvent, MessageEnd, MessageStart, Token
 from unspool.sources import ResumePoint, Schemas, Source
 
 TOKENS = 60
+HOLD = Path(os.environ["CRASH_HOLD"]) if "CRASH_HOLD" in os.environ else None
+"""A run says its last number only once this file is there."""
 
 
 class Resumable(Source):
@@ -32,6 +35,8 @@ class Resumable(Source):
         if first == 0:
             yield MessageStart("m")
         for number in range(first, TOKENS):
+            while number == TOKENS - 1 and HOLD is not None and not HOLD.exists():
+                await anyio.sleep(0.01)
             yield Token("m", f"{number} ")
             await anyio.sleep(0.01)
         yield MessageEnd("m")

@@ -25,7 +25,13 @@ WHOLE = "".join(f"{number} " for number in range(TOKENS))
 
 @asynccontextmanager
 async def _server(
-    directory: Path, *, app: str = "crash_app", workers: int = 1, port: int = 0, grace: float = 0.2
+    directory: Path,
+    *,
+    app: str = "crash_app",
+    workers: int = 1,
+    port: int = 0,
+    grace: float = 0.2,
+    hold: Path | None = None,
 ) -> AsyncGenerator[ServerProcess, None]:
     port = port or free_port()
     command = [
@@ -40,6 +46,8 @@ async def _server(
     ]
     command += ["--workers", str(workers), "--timeout-graceful-shutdown", "5"]
     env = {"CRASH_LOG": str(directory / "log.sqlite"), "CRASH_GRACE": str(grace), "PYTHONPATH": "."}
+    if hold is not None:
+        env["CRASH_HOLD"] = str(hold)
     server = ServerProcess(command, port=port, ready="/docs", env=env, log=directory / "server.log")
     await server.start()
     try:
@@ -62,7 +70,8 @@ async def test_a_follower_sees_a_run_through_kills_without_gap_or_duplicate(seed
     chance = random.Random(seed)
     runs: list[list[Record]] = [[] for _ in range(10)]
     texts: list[str] = []
-    async with _server(tmp_path) as server:
+    hold = tmp_path / "hold"  # no run ends before the last kill, however slow this process is to do it
+    async with _server(tmp_path, hold=hold) as server:
 
         async def follow(seen: list[Record]) -> None:
             await anyio.sleep(chance.uniform(0.0, 0.6))
@@ -78,6 +87,7 @@ async def test_a_follower_sees_a_run_through_kills_without_gap_or_duplicate(seed
                         await anyio.sleep(0.002)
                     server.kill()
                     await server.start()
+                hold.touch()
     assert texts == [WHOLE] * 10
     async with SQLiteLog(tmp_path / "log.sqlite") as log:
         listed = await log.list("anonymous")

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -62,6 +63,8 @@ class ServerProcess:
         return await anyio.to_thread.run_sync(self._process.wait, 60)
 
     def end(self) -> None:
-        """Make sure that it is gone."""
-        if self._process is not None and self._process.poll() is None:
-            self.kill()
+        """Make sure that it is gone, and what it started, too: uvicorn's workers outlive the process that made them."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(10)

@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar, cast
@@ -230,8 +231,9 @@ class ModelServer:
         for connection in self._connections:
             # A reset, not an end: it closes idle connections that a test's client still keeps, which would be
             # reported as leaked once the client is collected.
-            linger = struct.pack("ii", 1, 0)
-            connection.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            with suppress(OSError):  # it is closed already
+                peer = connection.writer.get_extra_info("socket")
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.writer.transport.abort()
         if self._connections:
             await asyncio.wait(self._connections.values())  # each ends at once: its connection is gone
