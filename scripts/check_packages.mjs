@@ -19,7 +19,8 @@ const SIZES = [
     code: "export {createChat} from '@unspool/client/chat'",
     without: ['./errors.js', './ids.js', './input.js', './transcript.js'],
     limit: 2500
-  }
+  },
+  {code: "export {unspoolTransport} from '@unspool/client/ai-sdk'", without: [], limit: 4000}
 ]
 
 let failed = false

@@ -15,7 +15,12 @@ import unspool
 
 ROOT = Path(__file__).parents[2]
 SOURCE_PAGES = sorted(path for path in (ROOT / "docs" / "sources").glob("*.md") if path.name != "README.md")
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "sources").glob("*.md"))]
+DOCS = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "sources").glob("*.md")),
+    *sorted((ROOT / "docs" / "protocols").glob("*.md")),
+]
 ID = re.compile(r"\b(?:EVT|SSE|NDJSON|WS|CUR|HTTP|THR|SEC|ERR|TRN|LIM)-\d+\b")
 
 
@@ -161,7 +166,7 @@ async def test_the_examples_are_programs_that_work(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.timeout(250)  # it imports every SDK that there is a source for
-@pytest.mark.parametrize("part", ["server", "sources"])
+@pytest.mark.parametrize("part", ["server", "sources", "protocols"])
 def test_a_quick_benchmark_does_the_right_work(part: str, tmp_path: Path) -> None:
     """It fails by itself where a peer or we sent another number of tokens than was asked for."""
     out = tmp_path / "bench.json"

@@ -30,6 +30,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 from typing_extensions import override
 
+from tests.support.ai_sdk_agents import make_ai_sdk_agents
 from tests.support.browser_agents import ALL_PASSES, Gates, make_agents
 from unspool import Principal, RunOptions, SQLiteLog, Unspool
 from unspool.cli.serving import shutdown_at_signal
@@ -82,7 +83,7 @@ def make_app(log: str, *, token: str | None, lease: float, static: Path | None) 
         return JSONResponse({})
 
     app = FastAPI(lifespan=lifespan)
-    for name, agent in make_agents(gates).items():
+    for name, agent in {**make_agents(gates), **make_ai_sdk_agents(gates)}.items():
         accepts = ACCEPTS if name in {"echo", "agent"} else ()
         unspool.add_routes(app, agent, path=f"/{name}", accepts=accepts, options=RunOptions(retries=0))
     app.router.routes.append(Route("/gate/{name}", release, methods=["POST"]))

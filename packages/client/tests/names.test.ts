@@ -1,4 +1,5 @@
 import {expect, test} from 'vitest'
+import * as aiSdk from '../src/ai-sdk.js'
 import * as chat from '../src/chat.js'
 import * as client from '../src/index.js'
 
@@ -17,4 +18,5 @@ test('the public names', () => {
     'textOf'
   ])
   expect(Object.keys(chat)).toEqual(['createChat'])
+  expect(Object.keys(aiSdk)).toEqual(['unspoolTransport'])
 })

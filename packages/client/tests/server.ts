@@ -5,9 +5,8 @@ import {mkdtempSync, rmSync} from 'node:fs'
 import {connect as connectTo, createServer, type Socket} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
-import {fileURLToPath} from 'node:url'
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+const ROOT = join(import.meta.dirname, '../../..')
 
 export interface TestServer {
   url: string

@@ -9,6 +9,9 @@ const PAGES = [
   'docs/react.md',
   'docs/nextjs.md',
   'docs/javascript.md',
+  'docs/protocols/ai-sdk.md',
+  'docs/protocols/ag-ui.md',
+  'docs/protocols/shapes.md',
   'packages/client/README.md',
   'packages/react/README.md'
 ]

@@ -16,13 +16,13 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from unspool.access import Authenticate, Tickets, everybody
 from unspool.eventlog import EventLog, MemoryLog, Retention
 from unspool.http.about import AboutRoutes, OnFeedback, media_types
-from unspool.http.endpoints import Endpoint
+from unspool.http.endpoints import Endpoint, RouteTable
 from unspool.http.native import NativeRoutes
 from unspool.http.openapi import describe
-from unspool.http.protocols import RouteTable, protocol_routes
+from unspool.http.protocols import protocol_routes
 from unspool.http.serving import Serving
 from unspool.http.websocket import WebSocketEndpoint
-from unspool.runs import Mount, Runner, RunOptions
+from unspool.runs import Runner, RunOptions
 from unspool.sources import adapt
 from unspool.web import Agent, PlaygroundConfig, playground_routes
 
@@ -150,14 +150,16 @@ class Unspool:
             max_body_bytes=self._max_body_bytes,
             on_feedback=self._on_feedback,
         )
-        app.router.routes.extend(self._routes(mount, about, path, protocols))
+        serving = Serving(self.runner, mount, path=path, max_body_bytes=self._max_body_bytes, heartbeat=self._heartbeat)
+        others = protocol_routes(serving, protocols)
+        app.router.routes.extend(self._routes(serving, about, others))
         self._mounted.append(Mounted(app, path, mount.name))
         if self._playground if playground is None else playground:
             page = f"{path}/playground"
             app.router.routes.extend(playground_routes(page, partial(self._config, app, page, path)))
         self._tie_to(app)
         if isinstance(app, FastAPI):
-            describe(app, path, name=mount.name)
+            describe(app, path, name=mount.name, others=others)
 
     def add_playground(self, app: Starlette, *, title: str | None = None, model: str = "", note: str = "") -> None:
         """Serve the playground at ``/`` of ``app``, for all that is mounted there.
@@ -182,8 +184,8 @@ class Unspool:
         title = title or own or (agents[0].name if agents else "Unspool")
         return PlaygroundConfig(title=title, agents=agents, model=model, note=note)
 
-    def _routes(self, mount: Mount, about: AboutRoutes, path: str, protocols: Sequence[str] | None) -> list[BaseRoute]:
-        serving = Serving(self.runner, mount, path=path, max_body_bytes=self._max_body_bytes, heartbeat=self._heartbeat)
+    def _routes(self, serving: Serving, about: AboutRoutes, others: RouteTable) -> list[BaseRoute]:
+        mount, path = serving.mount, serving.path
         native = NativeRoutes(serving)
         table: RouteTable = [
             ("POST", "/stream", native.stream),
@@ -201,7 +203,7 @@ class Unspool:
             ("GET", "/schemas", about.schemas),
             ("POST", "/feedback", about.feedback),
             ("POST", "/tickets", about.ticket),
-            *protocol_routes(serving, protocols),
+            *others,
         ]
         with_ticket = self._tickets.or_else(self._authenticate, mount=mount.name)
         routes: list[BaseRoute] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +13,9 @@ from unspool.http.problems import problem_response
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
 """Takes a request and who is asking, and returns the response. Raises :class:`~unspool.errors.UnspoolError`."""
+
+RouteTable = Sequence[tuple[str, str, Handler]]
+"""Method, path behind the mount's own, and who answers."""
 
 
 class Endpoint:

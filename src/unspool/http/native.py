@@ -7,16 +7,17 @@ from typing import Any
 import anyio
 import msgspec
 from anyio import CapacityLimiter
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
 from unspool.access import Principal
-from unspool.errors import CursorUnknown, InvalidInput, RunConflict, RunFailed, ThreadNotFound, UnspoolError
+from unspool.errors import CursorUnknown, InvalidInput, RunFailed, ThreadNotFound, UnspoolError
 from unspool.eventlog import Run
 from unspool.events import Error
 from unspool.http.bodies import BatchBody, ResumeBody, StartBody, valid_id, whole_number
 from unspool.http.problems import json_response, problem_of
+from unspool.http.resuming import resumption
 from unspool.http.serving import Serving
 from unspool.http.views import (
     BatchView,
@@ -27,10 +28,10 @@ from unspool.http.views import (
     full,
     thread_brief,
     thread_view,
-    transcript_of,
 )
 from unspool.runs import RunRequest, new_run_id
 from unspool.wire import Codec, NativeNdjson, NativeSse, parse_cursor
+from unspool.wire.shapes import SHAPES, ShapeSse
 
 PAGE = 50
 MAX_PAGE = 200
@@ -146,17 +147,7 @@ class NativeRoutes:
         """POST /runs/{run_id}/resume: answer an interrupted run with a new one, and follow that."""
         interrupted = await self._serving.owned(request.path_params["run_id"], principal)
         body = await self._serving.body(request, ResumeBody)
-        if interrupted.status != "interrupted":
-            raise RunConflict(f"the run does not wait for an answer: it is {interrupted.status}")
-        if interrupted.replaced_by is not None:
-            raise RunConflict("the run does not wait for an answer any more: another one took its place")
-        transcript = await transcript_of(self._log, interrupted)
-        resumed = RunRequest(
-            thread_id=interrupted.thread_id or interrupted.id,
-            config=body.config,
-            resumes=interrupted.id,
-            answer=_answers(body, [interrupt.interrupt_id for interrupt in transcript.interrupts]),
-        )
+        resumed = await resumption(self._log, interrupted, body)
         run = await self._serving.start(request, principal, resumed, run_id=body.run_id)
         return await self._follow(request, run, with_run_id=False)
 
@@ -202,6 +193,7 @@ class NativeRoutes:
         self, request: Request, principal: Principal, body: StartBody, *, with_run_id: bool
     ) -> Response:
         _coalescing(request.query_params)  # refused before anything is started
+        _codec(request, None)
         run = await self._serving.start(request, principal, _request_of(body), run_id=body.run_id)
         return await self._follow(request, run, with_run_id=with_run_id)
 
@@ -213,7 +205,7 @@ class NativeRoutes:
             return Response(status_code=204, headers={"Unspool-Run-Id": run.id, "Cache-Control": "no-cache"})
         return self._serving.follow(
             run,
-            _codec(request.headers, run.id if with_run_id else None),
+            _codec(request, run.id if with_run_id else None),
             after=after,
             headers={"Content-Location": f"{request.scope.get('root_path', '')}{self._path}/runs/{run.id}/stream"},
             coalesce_tokens=tokens,
@@ -249,10 +241,16 @@ def _after(request: Request, run: Run) -> int:
     return cursor.seq
 
 
-def _codec(headers: Headers, run_id: str | None) -> Codec:
-    accepted = headers.get("accept", "")
+def _codec(request: Request, run_id: str | None) -> Codec:
+    accepted = request.headers.get("accept", "")
     ndjson, sse = accepted.find("application/x-ndjson"), accepted.find("text/event-stream")
-    return NativeNdjson() if ndjson >= 0 and (sse < 0 or ndjson < sse) else NativeSse(run_id)
+    lines = ndjson >= 0 and (sse < 0 or ndjson < sse)
+    shape = request.query_params.get("shape")
+    if shape is None:
+        return NativeNdjson() if lines else NativeSse(run_id)
+    if shape not in SHAPES or lines:
+        raise InvalidInput(f"`shape` must be one of {', '.join(SHAPES)}, and each is of server-sent events")
+    return ShapeSse(shape, ids=request.method == "GET", run_id=run_id)
 
 
 def _coalescing(query: QueryParams) -> tuple[int, int]:
@@ -291,16 +289,3 @@ def _config(query: QueryParams) -> dict[str, Any]:
         return msgspec.json.decode(query.get("config", "{}"), type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError) as exc:
         raise InvalidInput("the query parameter `config` must be a JSON object") from exc
-
-
-def _answers(body: ResumeBody, pending: list[str]) -> dict[str, Any]:
-    if body.answers is not None and body.answer is msgspec.UNSET:
-        unknown = sorted(body.answers.keys() - set(pending))
-        if unknown or not body.answers:
-            raise InvalidInput(f"answer these interrupts, by id: {', '.join(pending)}")
-        return body.answers
-    if body.answer is msgspec.UNSET or body.answers is not None:
-        raise InvalidInput("give either `answer` or `answers`")
-    if len(pending) != 1:
-        raise InvalidInput(f"there is more than one interrupt; give `answers` by id: {', '.join(pending)}")
-    return {pending[0]: body.answer}

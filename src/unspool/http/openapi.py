@@ -1,7 +1,9 @@
-"""The native routes in an app's OpenAPI document."""
+"""The routes of a mount in an app's OpenAPI document."""
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,7 @@ from fastapi import FastAPI
 
 from unspool.events import KnownEvent, Snapshot
 from unspool.http.bodies import BatchBody, FeedbackBody, ResumeBody, StartBody
+from unspool.http.endpoints import RouteTable
 from unspool.http.problems import MEDIA_TYPE, Problem
 from unspool.http.views import (
     BatchView,
@@ -45,14 +48,14 @@ _STREAM = (
 )
 
 
-def describe(app: FastAPI, path: str, *, name: str) -> None:
-    """Add the routes of one mount to the document that ``app.openapi()`` makes."""
+def describe(app: FastAPI, path: str, *, name: str, others: RouteTable = ()) -> None:
+    """Add the native routes of one mount, and those of ``others``, to the document that ``app.openapi()`` makes."""
     inner: Callable[[], dict[str, Any]] = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = inner()
         if path + "/stream" not in document.setdefault("paths", {}):
-            document["paths"].update(_paths(path, name))
+            document["paths"].update({**_paths(path, name), **_other_paths(path, name, others)})
             document.setdefault("components", {}).setdefault("schemas", {}).update(_components())
         return document
 
@@ -73,6 +76,7 @@ def _paths(path: str, name: str) -> dict[str, Any]:
     fewer = [
         _parameter("query", "coalesce_tokens", "Merge neighbouring tokens, up to so many.", kind="integer"),
         _parameter("query", "coalesce_ms", "At most one write in so many milliseconds.", kind="integer"),
+        _parameter("query", "shape", "Another shape of the stream: token, delta, text, typed or named."),
     ]
     page = [
         _parameter("query", "limit", "At most so many, 200 at the most.", kind="integer"),
@@ -160,6 +164,21 @@ def _paths(path: str, name: str) -> dict[str, Any]:
             "post": operation("Get a ticket for streams that cannot send headers", _json("TicketView"))
         },
     }
+
+
+def _other_paths(path: str, name: str, table: RouteTable) -> dict[str, Any]:
+    """Routes whose bodies and streams their own protocols define: what they do is in their handlers' docstrings."""
+    found: dict[str, dict[str, Any]] = {}
+    for method, suffix, handler in table:
+        summary = (inspect.getdoc(handler) or "").partition(": ")[2].partition("\n")[0]
+        inside = [_path_parameter(part, "Of the client's.") for part in re.findall(r"\{(\w+)\}", suffix)]
+        found.setdefault(path + suffix, {})[method.lower()] = {
+            "tags": [name],
+            "summary": summary,
+            "parameters": inside,
+            "responses": {"200": {"description": "As the protocol says."}, "default": {"description": "A refusal."}},
+        }
+    return found
 
 
 def _ref(name: str) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from unspool.http.endpoints import Handler
+from unspool.http import ag_ui, ai_sdk
+from unspool.http.endpoints import RouteTable
 from unspool.http.serving import Serving
 
-RouteTable = list[tuple[str, str, Handler]]
-"""Method, path behind the mount's own, and who answers."""
-
-PROTOCOLS: Mapping[str, Callable[[Serving], RouteTable]] = {}
+PROTOCOLS: Mapping[str, Callable[[Serving], RouteTable]] = {
+    "ai-sdk": ai_sdk.routes,
+    "ag-ui": ag_ui.routes,
+}
 """By name, which is also where it is below the mount: ``/agent/{name}``."""
 
 

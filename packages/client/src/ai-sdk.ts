@@ -1,0 +1,263 @@
+/** A transport for the AI SDK's `useChat`: stop stops the run, and a lost connection does not lose the answer. */
+
+import type {ChatTransport, UIMessage, UIMessageChunk} from 'ai'
+import {SseDecoder} from './decode.js'
+import {onWake} from './wake.js'
+
+type Later<T> = T | (() => T | Promise<T>)
+
+export interface UnspoolTransportOptions {
+  /** Where the agent speaks the protocol: `/agent/ai-sdk`, with `?v=7` for version 7 of the AI SDK. */
+  api: string
+  headers?: Later<Record<string, string> | Headers>
+  /** More members for the body of each request: `config` goes to the source. */
+  body?: Later<object>
+  credentials?: RequestCredentials
+  fetch?: typeof fetch
+  /** How often in a row a lost connection is tried anew before it counts as an error. Default: 8, in about 30 seconds. */
+  attempts?: number
+  /** Told when a run could not be stopped: it goes on, and costs. */
+  onStopError?: (error: unknown) => void
+}
+
+/** A transport for the `transport` option of `useChat`. */
+export function unspoolTransport<M extends UIMessage = UIMessage>(options: UnspoolTransportOptions): ChatTransport<M> {
+  const resumes = new Map<string, object>()
+  return {
+    resumeStreamIsReplay: true,
+
+    async sendMessages({abortSignal, chatId, messages, trigger, messageId, headers, body}) {
+      const answer = new Answer(options, chatId, headers, false)
+      const all = {...(await resolved(options.body)), ...body, id: chatId, messages, trigger, messageId}
+      return answer.open(
+        () => answer.request('POST', '', JSON.stringify(all)),
+        abortSignal,
+        () => true
+      ) as Promise<ReadableStream<UIMessageChunk>>
+    },
+
+    async reconnectToStream({abortSignal, chatId, headers}) {
+      const resume = {}
+      resumes.set(chatId, resume)
+      const answer = new Answer(options, chatId, headers, true)
+      // A newer resume of the chat aborts an older one. That is no wish to stop.
+      return answer.open(
+        () => answer.request('GET', answer.place('stream')),
+        abortSignal,
+        () => resumes.get(chatId) === resume
+      )
+    }
+  }
+}
+
+/** One assistant message on its way, over as many connections as it takes. */
+class Answer {
+  readonly #options: UnspoolTransportOptions
+  readonly #chatId: string
+  readonly #headers: Record<string, string> | Headers | undefined
+  readonly #replay: boolean
+  readonly #leaving = new AbortController()
+  #runId: string | null = null
+  /** How many chunks were given out. A run is told in the same chunks each time. */
+  #given = 0
+  #failures = 0
+  #left = false
+  #fail: ((reason: unknown) => void) | undefined
+
+  constructor(
+    options: UnspoolTransportOptions,
+    chatId: string,
+    headers: Record<string, string> | Headers | undefined,
+    replay: boolean
+  ) {
+    this.#options = options
+    this.#chatId = chatId
+    this.#headers = headers
+    this.#replay = replay
+  }
+
+  /** Null: there is nothing to follow. */
+  async open(
+    begin: () => Promise<Response>,
+    signal: AbortSignal | undefined,
+    stops: () => boolean
+  ): Promise<ReadableStream<UIMessageChunk> | null> {
+    signal?.throwIfAborted()
+    const response = begin()
+    await new Promise<void>((resolve, reject) => {
+      response.then(() => resolve(), reject)
+      signal?.addEventListener('abort', () => {
+        this.#left = true
+        reject(signal.reason)
+        this.#fail?.(signal.reason)
+        // Not at once: whether a newer request takes the place of this one is known only then.
+        setTimeout(() => void this.#leave(response, stops()))
+      })
+    })
+    const {status, body, headers} = await response
+    this.#runId ??= headers.get('unspool-run-id')
+    return status === 204 || !body ? null : this.#chunks(body)
+  }
+
+  async request(method: 'GET' | 'POST', path: string, body?: string): Promise<Response> {
+    const {fetch = globalThis.fetch, credentials} = this.#options
+    const headers = new Headers(await resolved(this.#options.headers))
+    for (const [name, value] of new Headers(this.#headers)) headers.set(name, value)
+    if (body !== undefined) headers.set('Content-Type', 'application/json')
+    const response = await fetch(withPath(this.#options.api, path), {
+      method,
+      headers,
+      cache: 'no-store',
+      signal: this.#leaving.signal,
+      ...(credentials && {credentials}),
+      ...(body !== undefined && {body})
+    })
+    if (!response.ok) throw new Refused(response.status, await response.text())
+    return response
+  }
+
+  /** Of the chat's stream or stop, for this run where it is known. */
+  place(what: 'stream' | 'stop'): string {
+    const run = this.#runId === null ? '' : `?run_id=${encodeURIComponent(this.#runId)}`
+    const replay = run && what === 'stream' && this.#replay ? '&replay=1' : ''
+    return `/${encodeURIComponent(this.#chatId)}/${what}${run}${replay}`
+  }
+
+  /** The user is done with it. */
+  async #leave(response: Promise<Response>, stops: boolean): Promise<void> {
+    try {
+      if (stops) {
+        // The run may have begun without our having heard of it.
+        const heard = await response.catch(() => undefined)
+        this.#runId ??= heard?.headers.get('unspool-run-id') ?? null
+        if (heard?.status === 200) await this.request('POST', this.place('stop'))
+      }
+    } catch (error) {
+      this.#options.onStopError?.(error)
+    } finally {
+      this.#leaving.abort()
+    }
+  }
+
+  #chunks(body: ReadableStream<Uint8Array>): ReadableStream<UIMessageChunk> {
+    let source = readerOf(body)
+    return new ReadableStream<UIMessageChunk>({
+      start: controller => {
+        this.#fail = reason => controller.error(reason)
+      },
+      pull: async controller => {
+        for (let given = false; !given && !this.#left; ) {
+          try {
+            given = this.#take(await source.next(), source.seen, controller)
+          } catch (error) {
+            if (this.#left) return
+            if (!(error instanceof Lost)) throw error
+            source = readerOf(await this.#again())
+          }
+        }
+      },
+      cancel: () => {
+        this.#left = true
+        this.#leaving.abort()
+      }
+    })
+  }
+
+  /** Gives out what is new of the frames, of which the last is number `seen`. Returns whether there was any. */
+  #take(frames: string[], seen: number, controller: ReadableStreamDefaultController<UIMessageChunk>): boolean {
+    const fresh = this.#left ? [] : frames.slice(Math.max(0, this.#given - seen + frames.length))
+    for (const data of fresh) {
+      if (data === '[DONE]') controller.close()
+      else this.#give(JSON.parse(data) as UIMessageChunk, controller)
+    }
+    return fresh.length > 0
+  }
+
+  #give(chunk: UIMessageChunk, controller: ReadableStreamDefaultController<UIMessageChunk>): void {
+    const metadata = chunk.type === 'start' ? (chunk.messageMetadata as {runId?: unknown} | undefined) : undefined
+    if (typeof metadata?.runId === 'string') this.#runId = metadata.runId
+    this.#given += 1
+    this.#failures = 0
+    controller.enqueue(chunk)
+  }
+
+  async #again(): Promise<ReadableStream<Uint8Array>> {
+    const {attempts = 8} = this.#options
+    while (this.#failures < attempts && !this.#left) {
+      await pause(Math.min(250 * 2 ** this.#failures, 8000) * (0.5 + Math.random() / 2), this.#leaving.signal)
+      this.#failures += 1
+      try {
+        const {body, status} = await this.request('GET', this.place('stream'))
+        if (status === 200 && body) return body
+        throw new Refused(status, 'The answer is gone.')
+      } catch (error) {
+        const passes = error instanceof TypeError || (error instanceof Refused && error.status >= 500)
+        if (!passes) throw error
+      }
+    }
+    throw new TypeError('network error: the connection was lost, and the server cannot be reached')
+  }
+}
+
+/** The connection ended before the answer did. */
+class Lost extends Error {}
+
+/** The message is what the server says to the user. */
+class Refused extends Error {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+interface FrameReader {
+  /** How many frames came over this connection. */
+  seen: number
+  /** The frames that come next. */
+  next(): Promise<string[]>
+}
+
+function readerOf(body: ReadableStream<Uint8Array>): FrameReader {
+  const decoder = new SseDecoder()
+  const bytes = body.getReader()
+  return {
+    seen: 0,
+    async next() {
+      const {done, value} = await bytes.read().catch(cause => {
+        throw new Lost('the connection was lost', {cause})
+      })
+      if (done) throw new Lost('the connection ended')
+      const frames = decoder.feed(value).map(({data}) => data)
+      this.seen += frames.length
+      return frames
+    }
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const leaving = onWake(reason => reason === 'online' && done())
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done)
+    function done(): void {
+      leaving()
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+  })
+}
+
+function resolved<T>(value: Later<T> | undefined): T | Promise<T> | undefined {
+  return typeof value === 'function' ? (value as () => T | Promise<T>)() : value
+}
+
+/** A path, with or without a query, behind that of a URL which may have a query, too. */
+function withPath(url: string, path: string): string {
+  const [place = '', query] = url.split('?')
+  const [more = '', parameters] = path.split('?')
+  const all = [query, parameters].filter(Boolean).join('&')
+  return place.replace(/\/+$/, '') + more + (all && `?${all}`)
+}

@@ -1,0 +1,72 @@
+"""What the assistant says, and nothing else: for clients that read plain text, or JSON that grows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from typing_extensions import override
+
+from unspool.events import AnyEvent, End, MessageStart, Record, Token
+from unspool.wire.base import Codec
+
+_BACKSLASH, _QUOTE = b'\\"'
+_NONE = b"\n"
+"""No event begins so."""
+
+
+class PlainText(Codec):
+    """The text of a run's tokens, as it comes. Where there is none, the output that its end states, as JSON.
+
+    Errors, tools and whatever else is not text are left out, and so is that a ``retry`` voids what was sent.
+    """
+
+    stateful = True
+
+    def __init__(self) -> None:
+        self._silent: set[str] = set()
+        self._said = False
+        self._head = _NONE  # what a token begins with that goes on where the last one stopped
+
+    @property
+    @override
+    def media_type(self) -> str:
+        return "text/plain; charset=utf-8"
+
+    @override
+    def skip(self, records: Sequence[Record]) -> None:
+        self.encode(records)
+
+    @override
+    def open(self) -> bytes:
+        return b""
+
+    @override
+    def encode(self, records: Sequence[Record]) -> bytes:
+        texts: list[bytes] = []
+        for record in records:
+            data = record.data
+            if data.startswith(self._head):
+                text = data[len(self._head) : -2]
+                if _BACKSLASH not in text and _QUOTE not in text:  # it is the text itself, as UTF-8
+                    texts.append(text)
+                    continue
+            if record.type in {"message_start", "token", "end"}:
+                texts.append(self._text(record.event))
+        return b"".join(texts)
+
+    def _text(self, event: AnyEvent) -> bytes:
+        if isinstance(event, Token) and event.message_id not in self._silent:
+            self._said = True
+            self._head = msgspec.json.encode({"type": "token", "message_id": event.message_id})[:-1] + b',"text":"'
+            return event.text.encode()
+        if isinstance(event, MessageStart) and event.role != "assistant":
+            self._silent.add(event.message_id)
+            self._head = _NONE
+        if isinstance(event, End) and event.output is not None and not self._said:
+            return msgspec.json.encode(event.output)
+        return b""
+
+    @override
+    def heartbeat(self) -> bytes:
+        return b""
