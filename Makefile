@@ -84,8 +84,8 @@ fmt: $(VENV)/.dev node_modules/.package-lock.json ## Format the code
 	@$(BIN)/ruff format --quiet .
 	@$(NODE) npx --no-install biome check --write
 
-bench: $(VENV)/.dev ## Measure us and the peers, in one go
-	@$(BIN)/python -m benchmarks $(ARGS)
+bench: $(VENV)/.dev node_modules/.package-lock.json ## Measure us and the peers, in one go
+	@$(NODE) $(BIN)/python -m benchmarks $(ARGS)
 
 bench-web: $(VENV)/.dev node_modules/.package-lock.json ## Measure how a long answer renders, in Chromium
 	@sh scripts/chromium.sh

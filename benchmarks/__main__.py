@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import sources
+from benchmarks import protocols, sources
 from benchmarks.measure import Server, http, idle_bytes, median, run_load, serving
 from benchmarks.servers import TokenModel
 
@@ -31,6 +31,10 @@ class Size(NamedTuple):
 
 
 QUICK = Size(tokens=500, repeats=1, streams=5, seconds=1, followers=20, long_run=2000, source_tokens=50)
+
+
+Step = Callable[[Size, dict[str, Any]], None]
+"""Measures something, prints it, and puts it into the results."""
 
 
 class Row(NamedTuple):
@@ -180,6 +184,11 @@ def each_source(size: Size, results: dict[str, Any]) -> None:
     results["sources"] = sources.measure(size.source_tokens, size.repeats)
 
 
+def each_protocol(size: Size, results: dict[str, Any]) -> None:
+    """What the protocols of others cost, and their own servers beside us."""
+    results["protocols"] = protocols.measure(size.tokens, size.repeats)
+
+
 def table(results: dict[str, Any], size: Size) -> list[Row]:
     """The ratios that count."""
 
@@ -208,7 +217,7 @@ def table(results: dict[str, Any], size: Size) -> list[Row]:
     ]
 
 
-def source_table(results: dict[str, Any]) -> list[Row]:
+def source_table(results: dict[str, Any], _size: Size) -> list[Row]:
     """What each source adds, over what it may add: the larger of 15 % of the bare stream's cost and 10 µs a token."""
     return [
         Row(f"CPU added / allowed, {name}", found["added_us"] / found["allowed_us"], 1, 0.5, at_least=False)
@@ -216,28 +225,56 @@ def source_table(results: dict[str, Any]) -> list[Row]:
     ]
 
 
-def _run(steps: Sequence[Callable[[Size, dict[str, Any]], None]], size: Size, results: dict[str, Any]) -> None:
+def protocol_table(results: dict[str, Any], _size: Size) -> list[Row]:
+    """Each codec beside the native one, and the servers of others beside us."""
+    costs: dict[str, dict[str, float]] = dict(results["protocols"]["codecs"])
+    native = costs.pop(protocols.NATIVE)
+    rates = {name: found["tokens_per_second"] for name, found in results["protocols"]["servers"].items()}
+    return [
+        *(
+            Row(f"codec CPU, {name} / native, batches of {size}", cost[size] / native[size], 3, 1.5, at_least=False)
+            for name, cost in costs.items()
+            for size in cost
+        ),
+        Row(
+            "rate, LangServe drop-in / LangServe",
+            rates["ours_langserve"] / rates["langserve_chat"],
+            2,
+            3,
+            at_least=True,
+        ),
+        Row("rate, AI SDK stream / its Node server", rates["ours_ai_sdk"] / rates["ai_sdk_node"], 1, 2, at_least=True),
+    ]
+
+
+def _run(steps: Sequence[Step], size: Size, results: dict[str, Any]) -> None:
     for step in steps:
         print(f"{step.__name__}: {(step.__doc__ or '').partition('.')[0]}", flush=True)
         step(size, results)
+
+
+PARTS: dict[str, tuple[Sequence[Step], Callable[[dict[str, Any], Size], list[Row]]]] = {
+    "server": ((throughput, bare_model, latency, memory, resume), table),
+    "sources": ((each_source,), source_table),
+    "protocols": ((each_protocol,), protocol_table),
+}
+"""What can be measured by itself: the steps, and what makes rows of what they found."""
 
 
 def main() -> None:
     """Measure everything, or one part."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Unspool and its peers.")
     parser.add_argument("--quick", action="store_true", help="little work: proves only that it is done right")
-    parser.add_argument("--part", choices=["all", "server", "sources"], default="all", help="what to measure")
+    parser.add_argument("--part", choices=["all", *PARTS], default="all", help="what to measure")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/latest.json"), help="where the JSON goes")
     arguments = parser.parse_args()
     size = QUICK if arguments.quick else Size()
     results: dict[str, Any] = {}
     rows: list[Row] = []
-    if arguments.part != "sources":
-        _run((throughput, bare_model, latency, memory, resume), size, results)
-        rows += table(results, size)
-    if arguments.part != "server":
-        _run((each_source,), size, results)
-        rows += source_table(results)
+    for part in PARTS if arguments.part == "all" else [arguments.part]:
+        steps, rows_of = PARTS[part]
+        _run(steps, size, results)
+        rows += rows_of(results, size)
     print(f"\n{'ratio':48} {'value':>8} {'bar':>6} {'aim':>6}")
     for row in rows:
         sign = "≥" if row.at_least else "≤"

@@ -21,7 +21,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Server:
-    """One app in a process of its own: uvicorn, uvloop, httptools, one worker."""
+    """One app in a process of its own: uvicorn, uvloop, httptools, one worker; or Node."""
 
     def __init__(self, app: str, port: int, process: subprocess.Popen[bytes]) -> None:
         self.app = app
@@ -46,24 +46,22 @@ class Server:
         return answer
 
 
+def _command(app: str, port: int) -> list[str]:
+    if app == "ai_sdk_node":
+        return ["node", "benchmarks/ai_sdk_server.mjs", str(port)]
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.servers:make_app", "--factory", "--port", str(port)]
+    how = ["--loop", "uvloop", "--http", "httptools", "--log-level", "error", "--timeout-graceful-shutdown", "1"]
+    return [*command, *how]
+
+
 @contextmanager
 def serving(app: str) -> Generator[Server, None, None]:
-    """Run one of the apps of :mod:`benchmarks.servers`."""
+    """Run one of the apps of :mod:`benchmarks.servers`, or ``ai_sdk_node``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "uvicorn", "benchmarks.servers:make_app", "--factory", "--port", str(port)]
-        command += [
-            "--loop",
-            "uvloop",
-            "--http",
-            "httptools",
-            "--log-level",
-            "error",
-            "--timeout-graceful-shutdown",
-            "1",
-        ]
+        command = _command(app, port)
         env = {**os.environ, "BENCH_APP": app, "BENCH_LOG": f"{directory}/log.sqlite"}
         process = subprocess.Popen(command, env=env)
         server = Server(app, port, process)

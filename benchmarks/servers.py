@@ -144,6 +144,15 @@ def langserve() -> ASGIApp:
     return app
 
 
+def ours_langserve() -> ASGIApp:
+    """Our drop-in for it, with the same model."""
+    from unspool.langserve import add_routes
+
+    app = FastAPI()
+    add_routes(app, TokenModel(), path="/chat", enabled_endpoints=["stream"])
+    return app
+
+
 def fastapi_waiting() -> ASGIApp:
     """A FastAPI StreamingResponse that waits for an event that does not come."""
     app = FastAPI()
@@ -162,7 +171,9 @@ def fastapi_waiting() -> ASGIApp:
 def _ours(unspool: Unspool) -> ASGIApp:
     app = FastAPI()
 
-    async def agent(asked: dict[str, float]) -> AsyncGenerator[str, None]:
+    async def agent(asked: dict[str, float] | str) -> AsyncGenerator[str, None]:
+        if isinstance(asked, str):  # as the AI SDK asks
+            asked = {"n": int(asked)}
         if asked.get("wait"):
             yield TOKEN
             await asyncio.Event().wait()
@@ -186,7 +197,17 @@ def ours_sqlite() -> ASGIApp:
 
 APPS: dict[str, Callable[[], ASGIApp]] = {
     make.__name__: make
-    for make in (starlette, raw, fastapi_sse, sse_starlette, langserve, fastapi_waiting, ours_memory, ours_sqlite)
+    for make in (
+        starlette,
+        raw,
+        fastapi_sse,
+        sse_starlette,
+        langserve,
+        ours_langserve,
+        fastapi_waiting,
+        ours_memory,
+        ours_sqlite,
+    )
 }
 
 
