@@ -91,7 +91,7 @@ async def test_a_browsers_event_source_resumes_a_shape_and_ends() -> None:
     source = ScriptedSource([*WORDS, *HOSTILE])
     async with (
         serve(_app(source)) as url,
-        cutting(url, iter([1 << 60, 900])) as proxy,
+        cutting(url, iter([1 << 60, 2000])) as proxy,  # behind the first ids, also where the icon went before
         chromium() as browser,
     ):
         page = await browser.new_page()
