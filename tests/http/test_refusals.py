@@ -176,3 +176,8 @@ def test_a_path_or_a_name_that_cannot_work_is_refused() -> None:
     unspool.add_routes(app, ScriptedSource([]), path="/agent")
     with pytest.raises(ValueError, match="already"):
         unspool.add_routes(app, ScriptedSource([]), path="/x", name="agent")
+    with pytest.raises(ValueError, match="no protocol smoke; there are: ai-sdk, ag-ui"):
+        unspool.add_routes(app, ScriptedSource([]), path="/y", protocols=["ag-ui", "smoke"])
+    unspool.add_routes(app, ScriptedSource([]), path="/y", protocols=["ag-ui"])  # the name was not taken
+    paths = {getattr(route, "path", "") for route in app.routes}
+    assert {path for path in paths if path in {"/y/ag-ui", "/y/ai-sdk"}} == {"/y/ag-ui"}

@@ -564,7 +564,7 @@ async def test_system_messages_of_a_client_are_added_where_they_are_accepted(
 async def test_a_client_may_configure_nothing_and_the_server_not_what_the_source_sets(connect: Connect) -> None:
     with FakeAnthropic([Say("a")]) as server:
         client = connect(server)
-        with pytest.raises(InvalidInput, match="config must be empty"):
+        with pytest.raises(InvalidInput, match="`config` may hold nothing here"):
             await collect(anthropic_messages(client, model="m"), config={"model": "expensive"})
         with pytest.raises(TypeError, match="sets messages, stream itself"):
             anthropic_messages(client, model="m", messages=[], stream=False)

@@ -403,7 +403,7 @@ async def test_an_agent_may_be_made_for_each_call_and_tools_get_a_context_of_the
 
 
 async def test_a_client_may_configure_nothing() -> None:
-    with pytest.raises(InvalidInput, match="takes no config"):
+    with pytest.raises(InvalidInput, match="`config` may hold nothing here"):
         await ask(adapt(Agent(name="A")), config={"model": "expensive"})
 
 

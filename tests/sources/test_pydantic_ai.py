@@ -471,7 +471,7 @@ async def test_dependencies_are_made_for_each_call(is_async: bool) -> None:
 
 
 async def test_a_client_configures_nothing() -> None:
-    with pytest.raises(InvalidInput, match="takes no config"):
+    with pytest.raises(InvalidInput, match="`config` may hold nothing here"):
         await collect(pydantic_agent(Agent(TestModel())), config={"model": "x"})
 
 

@@ -19,7 +19,7 @@ from unspool.http.about import AboutRoutes, OnFeedback, media_types
 from unspool.http.endpoints import Endpoint, RouteTable
 from unspool.http.native import NativeRoutes
 from unspool.http.openapi import describe
-from unspool.http.protocols import protocol_routes
+from unspool.http.protocols import known_protocols, protocol_routes
 from unspool.http.serving import Serving
 from unspool.http.websocket import WebSocketEndpoint
 from unspool.runs import Runner, RunOptions
@@ -137,6 +137,7 @@ class Unspool:
         if path and (not path.startswith("/") or path.endswith("/")):
             raise ValueError(f"path must begin with '/' and not end with one, as '/agent' does; it is {path!r}")
         attachable = media_types(accepts)
+        wanted = known_protocols(protocols)
         adapted = adapt(source)
         mount = self.runner.mount(
             adapted, name=name or path.strip("/") or adapted.name, options=options or RunOptions()
@@ -151,7 +152,7 @@ class Unspool:
             on_feedback=self._on_feedback,
         )
         serving = Serving(self.runner, mount, path=path, max_body_bytes=self._max_body_bytes, heartbeat=self._heartbeat)
-        others = protocol_routes(serving, protocols)
+        others = protocol_routes(serving, wanted)
         app.router.routes.extend(self._routes(serving, about, others))
         self._mounted.append(Mounted(app, path, mount.name))
         if self._playground if playground is None else playground:

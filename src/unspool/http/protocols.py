@@ -15,8 +15,8 @@ PROTOCOLS: Mapping[str, Callable[[Serving], RouteTable]] = {
 """By name, which is also where it is below the mount: ``/agent/{name}``."""
 
 
-def protocol_routes(serving: Serving, names: Sequence[str] | None) -> RouteTable:
-    """The routes of the protocols named; None: of all.
+def known_protocols(names: Sequence[str] | None) -> Sequence[str]:
+    """``names``; None: all.
 
     Raises:
         ValueError: There is no such protocol.
@@ -25,4 +25,9 @@ def protocol_routes(serving: Serving, names: Sequence[str] | None) -> RouteTable
     unknown = sorted(set(wanted) - set(PROTOCOLS))
     if unknown:
         raise ValueError(f"there is no protocol {', '.join(unknown)}; there are: {', '.join(PROTOCOLS)}")
-    return [route for name in wanted for route in PROTOCOLS[name](serving)]
+    return wanted
+
+
+def protocol_routes(serving: Serving, names: Sequence[str]) -> RouteTable:
+    """The routes of the protocols named."""
+    return [route for name in names for route in PROTOCOLS[name](serving)]

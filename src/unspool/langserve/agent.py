@@ -20,7 +20,7 @@ from unspool.events import Record
 from unspool.langserve.inputs import Inputs
 from unspool.sources import adapt
 from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source
-from unspool.sources.langchain.runnables import LangChainSource, _takes
+from unspool.sources.langchain.runnables import LangChainSource, takes
 
 Configure = Callable[[Request, dict[str, Any], str], Awaitable[RunnableConfig]]
 """What a run is called with: of the request, the client's config, and the config hash. Raises HTTPException."""
@@ -41,7 +41,7 @@ class ConfiguredSource(Source):
         self._runnable = runnable
         self._inputs = inputs
         self._plain = adapt(runnable)
-        self._checks = isinstance(self._plain, LangChainSource) and _takes(runnable) == "anything"
+        self._checks = isinstance(self._plain, LangChainSource) and takes(runnable) == "anything"
 
     @property
     @override

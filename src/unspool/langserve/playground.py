@@ -20,7 +20,7 @@ from unspool.access import Principal
 from unspool.http.app import Unspool
 from unspool.langserve.agent import AT, Configure, ConfiguredSource, configured
 from unspool.runs import RunOptions
-from unspool.web import FILES, Agent, PlaygroundConfig, _Files
+from unspool.web import FILES, Agent, PageFiles, PlaygroundConfig
 
 _STARTS = {"/stream", "/invoke", "/batch", "/runs", "/runs/{run_id}/resume"}
 """What a POST to starts a run."""
@@ -92,7 +92,7 @@ def _answering(app: ASGIApp, configure: Configure | None, *, hashed: bool) -> An
 
 
 def _page(config: PlaygroundConfig) -> Any:
-    files = _Files(FILES, built=FILES)
+    files = PageFiles(FILES, built=FILES)
 
     async def page(request: Request, file_path: str) -> Response:
         if file_path == "config.json":

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from unspool.errors import InvalidInput
 from unspool.events import AnyEvent, Interrupt, Message, Record, RunStatus
 
 TOOL_FAILED = "The tool failed."
@@ -190,3 +191,16 @@ class Source(Protocol):
         None: it cannot, beyond being started again if it had produced nothing yet.
         """
         ...
+
+
+def refuse_config(call: Call, allowed: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """What of a call's ``config`` is sent on.
+
+    Raises:
+        InvalidInput: It has keys that are not allowed.
+    """
+    unknown = sorted(call.config.keys() - allowed)
+    if unknown:
+        can = ", ".join(sorted(allowed)) or "nothing"
+        raise InvalidInput(f"`config` may hold {can} here, and not: {', '.join(unknown)}")
+    return dict(call.config)

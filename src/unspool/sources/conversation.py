@@ -12,12 +12,28 @@ import msgspec
 
 from unspool.errors import InvalidInput
 from unspool.events import FilePart, Message, Part, TextPart, ToolPart, asked_messages
-from unspool.sources.base import Call, Past
+from unspool.sources.base import Call, Past, Schemas
 
 NOT_COMPLETED = "The call was not completed."
 """What a model is told of a tool call that its run did not live to answer: providers refuse one without an answer."""
 
 _CAN = 'an input must be text, or {"messages": [{"role": "user", "content": …}, …]}'
+
+
+CHAT_SCHEMAS = Schemas(
+    input={
+        "anyOf": [
+            {"type": "string"},
+            {
+                "type": "object",
+                "properties": {"messages": {"type": "array", "items": {"type": "object"}}},
+                "required": ["messages"],
+            },
+        ]
+    },
+    config={"type": "object", "additionalProperties": False},
+)
+"""What sources take whose input is a chat."""
 
 
 async def conversation(call: Call, *, system: bool = False) -> list[Message]:

@@ -77,7 +77,7 @@ class FunctionSource(Source):
             for name, takes in zip(inspect.signature(self._function).parameters, self._takes, strict=False)
             if takes == "input"
         ]
-        return Schemas(input=_schema(hints.get(wanted[0])) if wanted else {})
+        return Schemas(input=schema_of(hints.get(wanted[0])) if wanted else {})
 
     @override
     async def resume_point(self, call: Call, records: Sequence[Record]) -> ResumePoint | None:
@@ -171,7 +171,8 @@ def _hints(function: Function) -> dict[str, Any]:
         return {}
 
 
-def _schema(annotation: object) -> dict[str, Any]:
+def schema_of(annotation: object) -> dict[str, Any]:
+    """The JSON Schema of a type; ``{}`` where it has none."""
     if annotation is None or annotation is Any:
         return {}
     from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter

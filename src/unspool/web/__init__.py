@@ -77,7 +77,7 @@ def playground_routes(path: str, config: Callable[[], PlaygroundConfig], *, file
         config: What the page is told, asked for at each request.
         files: The built page.
     """
-    static = _Files(files, built=files)
+    static = PageFiles(files, built=files)
 
     async def page(request: Request) -> Response:
         return await static.get_response("index.html", request.scope)
@@ -94,11 +94,11 @@ def playground_routes(path: str, config: Callable[[], PlaygroundConfig], *, file
         *([Route(path, add_slash, methods=["GET"])] if path else []),
         Route(path + "/", page, methods=["GET"]),
         Route(path + "/config.json", settings, methods=["GET"]),
-        Mount(path + "/assets", _Files(files / "assets", built=files)),
+        Mount(path + "/assets", PageFiles(files / "assets", built=files)),
     ]
 
 
-class _Files(StaticFiles):
+class PageFiles(StaticFiles):
     """Files with the headers of the page; an asset never changes under its name."""
 
     def __init__(self, directory: Path, *, built: Path) -> None:

@@ -11,9 +11,9 @@ from unspool.closing import opened
 from unspool.events import Record
 from unspool.sources.anthropic.conversation import client_tools, request_messages
 from unspool.sources.anthropic.events import MessagesTranslation
-from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source
+from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source, refuse_config
+from unspool.sources.conversation import CHAT_SCHEMAS
 from unspool.sources.ids import Ids
-from unspool.sources.openai.responses import CHAT_SCHEMAS, no_config
 from unspool.sources.sdk_streams import sdk_stream
 
 
@@ -67,7 +67,7 @@ class AnthropicMessagesSource(Source):
 
     @override
     async def stream(self, call: Call) -> AsyncGenerator[Item, None]:
-        no_config(call)
+        refuse_config(call)
         asked = await request_messages(call, self._system, tools=self._tools, accept_system=self._accept_system)
         translation = MessagesTranslation(Ids(call.run_id))
         stream = sdk_stream(self._client.messages.create, stream=True, **self._request, **asked)

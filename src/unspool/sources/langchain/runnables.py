@@ -68,7 +68,7 @@ class LangChainSource(Source):
     async def _given(self, call: Call) -> Any:
         """What the runnable is called with."""
         if self._takes is None:
-            self._takes = _takes(self._runnable)
+            self._takes = takes(self._runnable)
         if self._takes == "anything":
             return call.input
         messages = [*as_langchain(said(await call.history())), *messages_of(call.input)]
@@ -86,7 +86,7 @@ class LangChainSource(Source):
         return None
 
 
-def _takes(runnable: Runnable[Any, Any]) -> Takes:
+def takes(runnable: Runnable[Any, Any]) -> Takes:
     """Whether it takes the messages of a chat, and how."""
     first: Any = runnable
     while isinstance(first, RunnableSequence | RunnableBindingBase):

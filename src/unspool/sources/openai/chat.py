@@ -12,9 +12,8 @@ from typing import Any
 from typing_extensions import override
 
 from unspool.closing import opened
-from unspool.errors import InvalidInput
 from unspool.events import Record
-from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source
+from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source, refuse_config
 from unspool.sources.conversation import conversation
 from unspool.sources.ids import Ids
 from unspool.sources.openai.chat_chunks import ChatTranslation, closed_early
@@ -87,8 +86,7 @@ class ChatSource(Source):
 
     @override
     async def stream(self, call: Call) -> AsyncGenerator[Item, None]:
-        if call.config:
-            raise InvalidInput("this source takes no `config`")
+        refuse_config(call)
         said = await conversation(call, system=self._accept_system)
         translation = ChatTranslation(Ids(call.run_id))
         chunk: Any = None

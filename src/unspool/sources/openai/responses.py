@@ -8,11 +8,10 @@ from typing import Any, Literal
 from typing_extensions import override
 
 from unspool.closing import opened
-from unspool.errors import InvalidInput
 from unspool.events import Interrupt, Record
 from unspool.sources.approvals import Action, answer_to, asking, decisions, kept_by
-from unspool.sources.base import NOT_RUN, Call, Item, Keep, Past, ResumePoint, Schemas, Source
-from unspool.sources.conversation import asked, said
+from unspool.sources.base import NOT_RUN, Call, Item, Keep, Past, ResumePoint, Schemas, Source, refuse_config
+from unspool.sources.conversation import CHAT_SCHEMAS, asked, said
 from unspool.sources.ids import Ids
 from unspool.sources.openai.responses_events import ResponsesTranslation
 from unspool.sources.openai.responses_items import dumped, field, input_items, parsed
@@ -71,16 +70,6 @@ def request_params(model: str, instructions: str | None, params: dict[str, Any])
     return {"model": model, **given, **params}
 
 
-def no_config(call: Call) -> None:
-    """Clients may set nothing.
-
-    Raises:
-        InvalidInput: The call has a config.
-    """
-    if call.config:
-        raise InvalidInput("config must be empty: this source lets clients set nothing")
-
-
 class ResponsesSource(Source):
     """See :func:`responses`."""
 
@@ -100,7 +89,7 @@ class ResponsesSource(Source):
 
     @override
     async def stream(self, call: Call) -> AsyncGenerator[Item, None]:
-        no_config(call)
+        refuse_config(call)
         request = await self._asked(call)
         translation = ResponsesTranslation(Ids(call.run_id))
         stream = sdk_stream(self._client.responses.create, stream=True, **self._request, **request)
@@ -178,19 +167,3 @@ def _answered(call: Call, kept: Mapping[str, Any]) -> dict[str, Any]:
     if "input" in kept:
         return {"input": [*kept["input"], *given]}
     return {"input": given, "previous_response_id": kept["response_id"]}
-
-
-CHAT_SCHEMAS = Schemas(
-    input={
-        "anyOf": [
-            {"type": "string"},
-            {
-                "type": "object",
-                "properties": {"messages": {"type": "array", "items": {"type": "object"}}},
-                "required": ["messages"],
-            },
-        ]
-    },
-    config={"type": "object", "additionalProperties": False},
-)
-"""What sources take whose input is a chat."""

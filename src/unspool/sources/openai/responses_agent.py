@@ -11,9 +11,9 @@ from unspool.closing import opened
 from unspool.errors import SourceError
 from unspool.events import Record
 from unspool.sources.approvals import kept_by
-from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source
-from unspool.sources.conversation import conversation
-from unspool.sources.openai.responses import CHAT_SCHEMAS, no_config, request_params
+from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source, refuse_config
+from unspool.sources.conversation import CHAT_SCHEMAS, conversation
+from unspool.sources.openai.responses import request_params
 from unspool.sources.openai.responses_items import input_items
 from unspool.sources.openai.responses_turns import Turns, waiting
 from unspool.sources.sdk_streams import sdk_stream
@@ -124,7 +124,7 @@ class ResponsesAgent(Source):
 
     @override
     async def stream(self, call: Call) -> AsyncGenerator[Item, None]:
-        no_config(call)
+        refuse_config(call)
         turns = Turns(call, self._tools, self._tool_timeout)
         if call.resumes is None:
             turns.items = input_items(await conversation(call, system=self._system))

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 from typing_extensions import override
 
 from unspool.closing import opened
-from unspool.errors import InvalidInput
 from unspool.events import Record
-from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source
+from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source, refuse_config
 from unspool.sources.driving import Outbox, driven
-from unspool.sources.functions import _schema
+from unspool.sources.functions import schema_of
 from unspool.sources.ids import Ids
 from unspool.sources.openai_agents.events import AgentsTranslation
 
@@ -84,8 +83,7 @@ class AgentsSource(Source):
     async def stream(self, call: Call) -> AsyncGenerator[Item, None]:
         from unspool.sources.openai_agents.run import AgentRun
 
-        if call.config:
-            raise InvalidInput("this agent takes no config")
+        refuse_config(call)
 
         async def work(outbox: Outbox[Item]) -> None:
             run = AgentRun(self, call, outbox.put)
@@ -99,7 +97,7 @@ class AgentsSource(Source):
     @override
     def schemas(self) -> Schemas:
         output = getattr(self.agent, "output_type", None)
-        return Schemas(output={} if output is str else _schema(getattr(output, "output_type", output)))
+        return Schemas(output={} if output is str else schema_of(getattr(output, "output_type", output)))
 
     @override
     async def resume_point(self, call: Call, records: Sequence[Record]) -> ResumePoint | None:

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from unspool.errors import InvalidInput, provider_error
 from unspool.events import Record
-from unspool.sources.base import Call, Item, Output, ResumePoint, Schemas, Source
+from unspool.sources.base import Call, Item, Output, ResumePoint, Schemas, Source, refuse_config
 from unspool.sources.driving import CLOSE_SECONDS
 from unspool.sources.ids import Ids
 from unspool.sources.pydantic_ai.events import PydanticTranslation
@@ -76,8 +76,7 @@ class PydanticAISource(Source):
     async def stream(self, call: Call) -> AsyncGenerator[Item, None]:
         from pydantic_ai.exceptions import ContentFilterError
 
-        if call.config:
-            raise InvalidInput("a Pydantic AI agent takes no config from a client")
+        refuse_config(call)
         params = await self._run_params(call)
         async with _closed_soon(self._agent.run_stream_events(**params)) as events:
             translation = PydanticTranslation(Ids(call.run_id), messages=events.new_messages)

@@ -13,12 +13,12 @@ from typing_extensions import override
 from unspool.closing import opened
 from unspool.events import Message, Record, ToolPart
 from unspool.sources.approvals import answer_to, kept_by
-from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source
+from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source, refuse_config
 from unspool.sources.conversation import asked, said
 from unspool.sources.ids import Ids
 from unspool.sources.upstream.agui_events import AguiTranslation
 from unspool.sources.upstream.agui_messages import agui_messages, resume_entries
-from unspool.sources.upstream.http import Link, json_of, refuse_config
+from unspool.sources.upstream.http import Link, json_of
 
 
 class AguiUpstream(Source):

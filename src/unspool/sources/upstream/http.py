@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from unspool.closing import opened
-from unspool.errors import InvalidInput, SourceError, TooLarge
+from unspool.errors import SourceError, TooLarge
 from unspool.events import MAX_EVENT_BYTES
 from unspool.sources.base import Call
 from unspool.sse import Frame, SseDecoder
@@ -217,16 +217,3 @@ def json_of(frame: Frame) -> dict[str, Any]:
         return msgspec.json.decode(frame.data, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError) as exc:
         raise SourceError("The upstream sent an event that cannot be understood.") from exc
-
-
-def refuse_config(call: Call, allowed: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """What of a call's ``config`` is sent on.
-
-    Raises:
-        InvalidInput: It has keys that are not allowed.
-    """
-    unknown = sorted(call.config.keys() - allowed)
-    if unknown:
-        can = ", ".join(sorted(allowed)) or "nothing"
-        raise InvalidInput(f"`config` may hold {can} here, and not: {', '.join(unknown)}")
-    return dict(call.config)

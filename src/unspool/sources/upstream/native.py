@@ -17,8 +17,8 @@ from typing_extensions import override
 from unspool.closing import opened
 from unspool.errors import ErrorCode, InvalidInput, MalformedBody, SourceError
 from unspool.events import AnyEvent, Data, End, Error, Record, Retry, Start, decode
-from unspool.sources.base import Call, Item, Keep, Output, ResumePoint, Rewind, Schemas, Source
-from unspool.sources.upstream.http import Link, Refused, refuse_config
+from unspool.sources.base import Call, Item, Keep, Output, ResumePoint, Rewind, Schemas, Source, refuse_config
+from unspool.sources.upstream.http import Link, Refused
 from unspool.sources.upstream.place import MARK, Place, place_of
 from unspool.sse import Frame
 

@@ -10,14 +10,14 @@ from typing_extensions import override
 from unspool.closing import opened
 from unspool.errors import SourceError, provider_error
 from unspool.events import Message, Record
-from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source
+from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source, refuse_config
 from unspool.sources.conversation import conversation
 from unspool.sources.ids import Ids
 from unspool.sources.openai.chat_chunks import ChatTranslation
 from unspool.sources.openai.chat_messages import chat_messages
 from unspool.sources.openai.responses_events import ResponsesTranslation
 from unspool.sources.openai.responses_items import input_items
-from unspool.sources.upstream.http import CLOSED_EARLY, Link, json_of, refuse_config
+from unspool.sources.upstream.http import CLOSED_EARLY, Link, json_of
 
 
 class OpenAIUpstream(Source):
