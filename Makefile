@@ -11,7 +11,7 @@ PLAYGROUND_SOURCES := $(shell find packages/client/src packages/react/src packag
 UV := UV_LINK_MODE=copy $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup playground demo test lint fmt types bench bench-web docs clean lock
+.PHONY: help setup playground demo test lint fmt types types-mypy types-pyright types-tsc bench bench-web docs clean lock
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,7 @@ $(PLAYGROUND): node_modules/.package-lock.json $(PLAYGROUND_SOURCES)
 playground: $(PLAYGROUND) ## Build the web page that the server shows
 
 setup: $(VENV)/.dev node_modules/.package-lock.json $(PLAYGROUND) ## Install all that development needs
+	@$(NODE) sh scripts/node22.sh
 	@sh scripts/chromium.sh
 	@sh scripts/nginx.sh
 
@@ -58,6 +59,8 @@ demo: $(VENV)/.demo $(PLAYGROUND) ## Talk to a real model in the browser
 test: setup lint ## Lint, then run every test
 	@echo "Testing the JavaScript packages"
 	@$(NODE) npx --no-install vitest run
+	@echo "Testing them with version 7 of the AI SDK"
+	@.venv/node22/node node_modules/vitest/vitest.mjs run --config vitest.ai-sdk-7.config.ts
 	@echo "Testing the client and the hooks against the Express server"
 	@$(NODE) node scripts/test_against_express.mjs
 	@$(NODE) npm run --silent build:packages
@@ -74,9 +77,17 @@ lint: $(VENV)/.dev node_modules/.package-lock.json types ## Check style, types a
 
 types: $(VENV)/.dev node_modules/.package-lock.json ## Check types: mypy, pyright, tsc
 	@echo "Checking types"
-	@$(BIN)/mypy --no-error-summary
+	@$(MAKE) --no-print-directory -j2 types-mypy types-pyright types-tsc
+
+types-mypy:
+	@$(BIN)/mypy --no-error-summary > .venv/mypy.log || { cat .venv/mypy.log; exit 1; }
+
+types-pyright:
 	@$(NODE) npx --no-install pyright > .venv/pyright.log || { cat .venv/pyright.log; exit 1; }
-	@$(NODE) npx --no-install tsc --noEmit
+
+types-tsc:
+	@$(NODE) npx --no-install tsc --noEmit > .venv/tsc.log || { cat .venv/tsc.log; exit 1; }
+	@$(NODE) npx --no-install tsc --noEmit -p tsconfig.ai-sdk-7.json > .venv/tsc.log || { cat .venv/tsc.log; exit 1; }
 
 fmt: $(VENV)/.dev node_modules/.package-lock.json ## Format the code
 	@$(BIN)/python scripts/sync_client.py

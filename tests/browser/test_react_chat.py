@@ -13,6 +13,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from tests.browser.pages import find_chromium
 from tests.support.process import ServerProcess, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -55,10 +56,8 @@ async def server(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Async
 
 @pytest.fixture(scope="module")
 async def browser() -> AsyncGenerator[Browser, None]:
-    chromium = shutil.which("chromium")
-    assert chromium, "Chromium is missing: make setup installs it"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         yield browser
         await browser.close()
 

@@ -182,7 +182,7 @@ async def test_approvals_resume_the_run_and_its_message_can_be_replayed_as_one()
         texts = [chunk["delta"] for chunk in replay if chunk["type"] == "text-delta"]
         assert (replay[0]["messageId"], texts) == (message, ["I will delete them.", "Done."])
         once_more = await client.send(user("a b"), responded((ids[0], True), (ids[1], True)))
-        assert (once_more.status_code, "answers nothing" in once_more.text) == (422, True)
+        assert (once_more.status_code, "answered already" in once_more.text) == (409, True)
         await client.said(user("a b"), responded((ids[0], True), (ids[1], False)), user("c"))
         assert not [run for run in await client.runs() if run.get("replaced")]
 

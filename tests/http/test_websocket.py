@@ -82,11 +82,12 @@ async def test_a_run_is_resumed_from_a_seq() -> None:
 
 
 async def test_a_heartbeat_is_answered_and_mistakes_are_told() -> None:
-    """spec: WS-4, WS-5"""
+    """spec: WS-4, WS-5, LIM-4"""
     async with _socket(ScriptedSource(["a"])) as (_, socket):
         await _ask(socket, type="heartbeat")
         assert await _next(socket) == {"type": "heartbeat"}
-        for wrong in ('{"type":"dance"}', "nonsense", '{"type":"stop"}'):
+        deep = '{"type":"start","input":' + "[" * 200 + "]" * 200 + "}"
+        for wrong in ('{"type":"dance"}', "nonsense", '{"type":"stop"}', deep):
             await socket.send(wrong)
             answer = await _next(socket)
             assert (answer["type"], answer["problem"]["code"]) == ("error", "validation")

@@ -75,6 +75,10 @@ INTENDED: list[Difference] = [
         for route in DATA_ROUTES
         for given in ("a list", "null")
     ),
+    *(
+        Difference(f"{route}: bad bytes", "half a character is the client's fault", 422, "Invalid JSON body")
+        for route in DATA_ROUTES
+    ),
     *(Difference(f"{route}: config null", "null is no config", 200, "2") for route in DATA_ROUTES if route != "batch"),
     Difference("batch: bad input", "a bad item is the client's fault", 422, '"loc":["inputs",0]'),
     Difference("batch: bad place", "a bad item is the client's fault", 422, '"loc":["inputs",0,"city"]'),
@@ -174,5 +178,9 @@ async def test_the_documented_operations_are_the_same(client: httpx.AsyncClient,
         }
 
     both = [(await client.get(f"{url}/openapi.json")).json() for url in (original, ours)]
-    assert documented(both[1]) == documented(both[0])
+    theirs, our = map(documented, both)
+    more = {name for name in our if name not in theirs}
+    assert {name: our[name] for name in our if name not in more} == theirs
+    assert {"get /add/runs/{run_id}/stream", "post /add/runs/{run_id}/cancel"} <= more
+    assert all(name.endswith(("/runs/{run_id}/stream", "/runs/{run_id}/cancel")) for name in more)
     assert [tag["name"] for tag in both[1]["tags"]] == [tag["name"] for tag in both[0]["tags"]]

@@ -19,6 +19,8 @@ from langchain_core.prompts import PromptTemplate
 from langchain_core.runnables import ConfigurableField, Runnable, RunnableConfig, RunnableGenerator, RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import interrupt
+from pydantic import create_model
 from typing_extensions import TypedDict
 
 from tests.support.server import serve
@@ -331,6 +333,33 @@ async def test_the_playground_runs_the_runnable_with_the_config_of_its_address()
         assert refused.status_code == 422
 
 
+async def test_an_interrupted_graph_goes_on_in_the_playground_with_the_config_of_the_server() -> None:
+    class State(TypedDict):
+        said: str
+
+    def ask(_: State, config: RunnableConfig) -> State:
+        answer: str = interrupt("sure?")
+        return {"said": f"{answer} {(config.get('metadata') or {})['by']}"}
+
+    built: Any = StateGraph(State)
+    built.add_node("ask", ask)
+    built.add_edge(START, "ask")
+    built.add_edge("ask", END)
+
+    def modify(config: dict[str, Any], _: Request) -> dict[str, Any]:
+        return {**config, "metadata": {"by": "server"}}
+
+    app = app_of(built.compile(checkpointer=InMemorySaver()), per_req_config_modifier=modify)
+    async with served(app) as client:
+        agent = "/r/playground/agent"
+        await client.get("/r/playground/")
+        asked_for = await client.post(f"{agent}/invoke", json={"input": {"said": ""}, "thread_id": "t"})
+        assert asked_for.json()["status"] == "interrupted"
+        await client.post(f"{agent}/runs/{asked_for.json()['run_id']}/resume", json={"answer": "yes"})
+        newest = (await client.get(f"{agent}/runs")).json()["runs"][0]
+        assert (await client.get(f"{agent}/runs/{newest['id']}")).json()["output"] == {"said": "yes server"}
+
+
 async def test_the_playground_shows_nobody_what_others_asked() -> None:
     async with served(app_of(model())) as client:
         await client.get("/r/playground/")
@@ -370,6 +399,49 @@ async def test_without_the_playground_there_is_no_agent_below_it() -> None:
     async with served(app_of(model(), disabled_endpoints=["playground"])) as client:
         assert (await client.get("/r/playground/")).status_code == 404
         assert (await client.post("/r/playground/agent/invoke", json={"input": "x"})).status_code == 404
+
+
+def test_the_names_of_schemas_depend_on_nothing_but_the_app() -> None:
+    def app_of_all(**inputs: Any) -> FastAPI:
+        app = FastAPI()
+        for name, kind in inputs.items():
+            runnable = RunnableLambda(str).with_types(input_type=create_model("Question", text=(kind, ...)))
+            add_routes(app, runnable, path=f"/{name}")
+        return app
+
+    alone = app_of_all(b=str).openapi()
+    both = app_of_all(a=int, b=str).openapi()
+    assert app_of_all(b=str).openapi() == alone
+    assert both["components"]["schemas"].keys() > {"aInvokeRequest", "bInvokeRequest"}
+    kinds: list[str] = []
+    for name in "ab":
+        body = both["components"]["schemas"][f"{name}InvokeRequest"]["properties"]["input"]
+        asked_for = both["components"]["schemas"][body["$ref"].rpartition("/")[2]]
+        kinds.append(asked_for["properties"]["text"]["type"])
+    assert kinds == ["integer", "string"]
+
+
+def test_a_path_that_is_taken_is_named() -> None:
+    app = app_of(RunnableLambda(str))
+    with pytest.raises(ValueError, match="A runnable already exists at path: /r"):
+        add_routes(app, RunnableLambda(str), path="/r")
+
+
+async def test_a_hosted_server_says_so_in_the_metadata_of_its_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(_: Any, config: RunnableConfig) -> Any:
+        return {key: value for key, value in (config.get("metadata") or {}).items() if "hosted" in key}
+
+    async with served(app_of(RunnableLambda(told))) as client:
+        assert (await client.post("/r/invoke", json={"input": 1})).json()["output"] == {}
+        monkeypatch.setenv("HOSTED_LANGSERVE_ENABLED", "True")
+        monkeypatch.setenv("HOSTED_LANGSERVE_GIT_REPO_PATH", "sub")
+        assert (await client.post("/r/invoke", json={"input": 1})).json()["output"] == {
+            "__langserve_hosted_git_ref": "",
+            "__langserve_hosted_repo_subdirectory_path": "sub",
+            "__langserve_hosted_repo_url": "",
+            "__langserve_hosted_revision_id": "",
+            "__langserve_hosted_is_hosted": "true",
+        }
 
 
 async def test_a_handler_takes_the_servers_own_config() -> None:

@@ -1,7 +1,8 @@
-"""The column of LangServe: its own client, on our drop-in for its server."""
+"""The columns of LangServe: its own clients, in Python and JavaScript, on our drop-in for its server."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +12,13 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 
 from langserve import RemoteRunnable
-from tests.matrix.reading import Column, Reading
+from tests.matrix.reading import Column, Read, Reading
 from tests.matrix.scenarios import Assembled, ToolUse
-from unspool.client import AsyncClient
 from unspool.closing import opened
 from unspool.langserve import add_routes
+
+SECONDS = 100.0
+"""How long its clients wait: as long as a test does."""
 
 
 def mount(app: FastAPI, source: Any) -> None:
@@ -24,22 +27,19 @@ def mount(app: FastAPI, source: Any) -> None:
     add_routes(app, source, path="/agent/langserve", input_type=input_type)
 
 
-def _input(source: Any) -> Any:
+def _input(source: Any, message: Callable[[str], Any]) -> Any:
     if isinstance(source, BaseChatModel):
         return "go"
-    return {"input": "go"} if isinstance(source, AgentExecutor) else {"messages": [HumanMessage("go")]}
+    return {"input": "go"} if isinstance(source, AgentExecutor) else {"messages": [message("go")]}
 
 
-async def read_langserve(reading: Reading) -> Assembled:
-    """With ``RemoteRunnable``. It has no log: the same is asked natively, for a transcript to compare with."""
-    async with AsyncClient(reading.url) as client, client.stream("go", thread_id=reading.thread_id) as stream:
-        async for _ in stream:
-            pass
+async def read_in_python(reading: Reading) -> Assembled:
+    """With ``langserve.RemoteRunnable``. There is no log behind it: the run that others follow says the same."""
     found = Assembled(status="completed")
-    remote: RemoteRunnable[Any, Any] = RemoteRunnable(f"{reading.url}/langserve", timeout=30)
-    config: Any = {"configurable": {"thread_id": "langserve"}}
+    remote: RemoteRunnable[Any, Any] = RemoteRunnable(f"{reading.url}/langserve", timeout=SECONDS)
+    config: Any = {"configurable": {"thread_id": "langserve in Python"}}
     try:
-        async with opened(remote.astream_events(_input(reading.source), config, version="v2")) as events:
+        async with opened(remote.astream_events(_input(reading.source, HumanMessage), config, version="v2")) as events:
             async for event in events:
                 _take(found, event)
     except Exception:  # noqa: BLE001 - the client raises one of several for what the server says of a failure
@@ -48,6 +48,19 @@ async def read_langserve(reading: Reading) -> Assembled:
         remote.sync_client.close()
         await remote.async_client.aclose()
     return found
+
+
+async def read_in_javascript(reading: Reading) -> Assembled:
+    """With the ``RemoteRunnable`` of ``@langchain/core``."""
+    read = await reading.javascript.usual.ask(
+        "langserve",
+        url=f"{reading.url}/langserve",
+        input=_input(reading.source, str),
+        timeout=SECONDS * 1000,
+        threadId="langserve in JavaScript",
+    )
+    tools = [ToolUse("", tool["name"], tool["args"], tool.get("result")) for tool in read["tools"]]
+    return Assembled(text=read["text"], reasoning=read["reasoning"], status=read["status"], tools=tools)
 
 
 def _take(found: Assembled, event: Any) -> None:
@@ -71,22 +84,40 @@ def _shown(found: Assembled) -> Assembled:
     return replace(found, tools=tools)
 
 
-COLUMNS = [
-    Column(
-        "langserve",
-        "[LangServe](protocols/langserve.md)",
-        read_langserve,
-        starts=True,
+ENDS = "a run ends with its connection, unless a header asks for more; its clients have no word for coming back"
+LACKS = dict.fromkeys(("cancel", "timeout", "cut"), ENDS) | {
+    "interrupt": "its clients cannot answer",
+    "tool_error": "its events do not say what became of a tool that failed",
+}
+
+
+def _column(name: str, title: str, read: Read, **more: Any) -> Column:
+    return Column(
+        name,
+        f"[{title}](protocols/langserve.md)",
+        "LangServe",
+        read,
         carries=frozenset({"text", "reasoning", "tools", "status"}),
-        lacks=dict.fromkeys(("cancel", "timeout", "cut"), "a run belongs to its connection, and ends with it")
-        | {
-            "interrupt": "its clients cannot answer",
-            "tool_error": "its events do not say what became of a tool that failed",
-        },
         shows=_shown,
         mount=mount,
         refuses=lambda row: "" if row.runnable else "it serves LangChain's runnables alone",
-        but={("agent_executor", "tool"): "LangServe's client cannot decode the events of an agent's actions"},
         long_row="chat_model",
+        **more,
     )
+
+
+COLUMNS = [
+    _column(
+        "langserve",
+        "LangServe (Python)",
+        read_in_python,
+        lacks=LACKS,
+        but={("agent_executor", "tool"): "it cannot decode the events of an agent's actions"},
+    ),
+    _column(
+        "langserve_js",
+        "LangServe (JavaScript)",
+        read_in_javascript,
+        lacks={**LACKS, "upstream_error": "its client drops what comes in one piece with an error"},
+    ),
 ]

@@ -1,21 +1,21 @@
-"""One Node process that reads runs with the JavaScript clients: a request per line in, an answer per line out."""
+"""Node processes that read runs with the JavaScript clients: a request per line in, an answer per line out."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 from anyio.abc import Process
 from anyio.streams.text import TextReceiveStream
 
-ROOT = Path(__file__).parents[2]
+from tests.support.node import ROOT, program
+
 SOURCE = Path(__file__).parent / "js" / "reader.mjs"
 
 
@@ -76,10 +76,18 @@ class Reader:
         question.answered.set()
 
 
-def bundle(directory: Path) -> Path:
+class Readers(NamedTuple):
+    """One on the Node that everything runs on, with version 6 of the AI SDK; and one on 22 or later, with version 7."""
+
+    usual: Reader
+    newer: Reader
+
+
+def bundle(directory: Path, *, newer: bool) -> Path:
     """Make one file of the reader, our client's sources and the packages: it runs from anywhere."""
     esbuild = ROOT / "node_modules" / ".bin" / "esbuild"
-    out = directory / "reader.mjs"
+    client = ROOT / "packages" / "client" / "src"
+    out = directory / ("newer.mjs" if newer else "usual.mjs")
     command = [
         str(esbuild),
         str(SOURCE),
@@ -88,20 +96,23 @@ def bundle(directory: Path) -> Path:
         "--format=esm",
         "--log-level=warning",
         "--banner:js=import {createRequire} from 'node:module'; const require = createRequire(import.meta.url);",
-        f"--alias:@unspool/client={ROOT / 'packages' / 'client' / 'src' / 'index.ts'}",
+        f"--alias:@unspool/client={client / 'index.ts'}",
+        f"--alias:@unspool/client/ai-sdk={client / 'ai-sdk.ts'}",
         f"--outfile={out}",
     ]
+    if newer:
+        command += ["--alias:ai=ai-7", "--alias:@ai-sdk/react=ai-7-react"]
     subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+    held = [name for name in ("ai", "ai-7") if f"node_modules/{name}/dist/" in out.read_text()]
+    assert held == ["ai-7" if newer else "ai"]
     return out
 
 
 @asynccontextmanager
-async def javascript(directory: Path) -> AsyncIterator[Reader]:
-    """Run the process."""
-    node = shutil.which("node")
-    assert node is not None, "the matrix needs Node"
-    program = bundle(directory)
-    process = await anyio.open_process([node, str(program)], stderr=None)
+async def javascript(directory: Path, *, newer: bool = False) -> AsyncIterator[Reader]:
+    """Run a process."""
+    command = [program(newer=newer), str(bundle(directory, newer=newer))]
+    process = await anyio.open_process(command, stderr=None)
     async with process, anyio.create_task_group() as tasks:
         reader = Reader(process)
         tasks.start_soon(reader.listen)

@@ -130,7 +130,7 @@ async def _with_client(reading: Reading, url: str) -> Assembled:
 async def read_javascript(reading: Reading) -> Assembled:
     """With ``@unspool/client``."""
     async with losing(reading) as url:
-        return _of_snapshot(await reading.javascript.ask("unspool", url=url, runId=reading.run_id))
+        return _of_snapshot(await reading.javascript.usual.ask("unspool", url=url, runId=reading.run_id))
 
 
 def _of_snapshot(snapshot: dict[str, Any]) -> Assembled:
@@ -147,10 +147,11 @@ def _of_snapshot(snapshot: dict[str, Any]) -> Assembled:
     return found
 
 
+GROUP = "Unspool's own protocol"
 COLUMNS = [
-    Column("sse", "[SSE](following.md)", read_sse),
-    Column("ndjson", "[NDJSON](following.md)", read_ndjson),
-    Column("websocket", "[WebSocket](following.md)", read_websocket),
-    Column("python", "[`unspool.client`](client.md)", read_python),
-    Column("javascript", "[`@unspool/client`](javascript.md)", read_javascript),
+    Column("sse", "[SSE](following.md)", GROUP, read_sse),
+    Column("ndjson", "[NDJSON](following.md)", GROUP, read_ndjson),
+    Column("websocket", "[WebSocket](following.md)", GROUP, read_websocket),
+    Column("python", "[`unspool.client`](client.md)", GROUP, read_python),
+    Column("javascript", "[`@unspool/client`](javascript.md)", GROUP, read_javascript),
 ]

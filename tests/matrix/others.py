@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from tests.matrix.native import losing
 from tests.matrix.reading import ALL, Column, Reading
 from tests.matrix.scenarios import Assembled, ToolUse
+from unspool.client import AsyncClient
+from unspool.testing.script import Say
 
+GROUP = "The AI SDK and AG-UI"
 SAID = ALL - {"asked"}
 """The questions have another form there; that they can be answered is what is tested of them."""
 
 
-async def _ai_sdk(reading: Reading, **more: Any) -> Assembled:
-    read = await reading.javascript.ask(
-        "aiSdk",
-        api=f"{reading.url}/ai-sdk",
-        id=reading.thread_id,
-        cut=reading.scenario.name == "cut",
-        lost=reading.lost,
-        **more,
-    )
-    found = Assembled(status=read["metadata"]["status"], error=read.get("error"))
+def _said(read: Mapping[str, Any]) -> Assembled:
+    """What a chat of the AI SDK has in its last message."""
+    found = Assembled(status=read.get("metadata", {}).get("status", ""), error=read.get("error"))
     for part in read["parts"]:
         if part["type"] == "text":
             found.text += part["text"]
@@ -35,18 +33,69 @@ async def _ai_sdk(reading: Reading, **more: Any) -> Assembled:
     return found
 
 
-async def read_ai_sdk(reading: Reading) -> Assembled:
+def _ai_sdk(version: int) -> Column:
     """With the chat of ``@ai-sdk/react`` and the SDK's own transport."""
-    return await _ai_sdk(reading)
+
+    async def read(reading: Reading, **more: Any) -> Assembled:
+        node = reading.javascript.newer if version == 7 else reading.javascript.usual
+        return _said(
+            await node.ask(
+                "aiSdk",
+                api=f"{reading.url}/ai-sdk?v={version}",
+                id=reading.thread_id,
+                cut=reading.scenario.name == "cut",
+                lost=reading.lost,
+                **more,
+            )
+        )
+
+    async def answer(reading: Reading) -> Assembled:
+        return await read(reading, answer="yes")
+
+    return Column(
+        f"ai_sdk_{version}",
+        f"[AI SDK {version}](protocols/ai-sdk.md)",
+        GROUP,
+        read,
+        starts=True,
+        carries=SAID,
+        notes={"cancel": "by another request: its `stop()` hangs up", "cut": "by `resumeStream()`"},
+        answer=answer,
+    )
 
 
-async def answer_ai_sdk(reading: Reading) -> Assembled:
+async def read_with_our_transport(reading: Reading) -> Assembled:
+    """With the chat of ``@ai-sdk/react``, and ``unspoolTransport``: it stops what it is to stop, and comes back."""
+    if reading.scenario.name == "cancel":
+        return await _stopped(reading)
+    async with losing(reading) as url:
+        return await _with_our_transport(reading, url)
+
+
+async def _with_our_transport(reading: Reading, url: str, **more: Any) -> Assembled:
+    node = reading.javascript.newer
+    return _said(await node.ask("aiSdkWithUnspool", api=f"{url}/ai-sdk?v=7", id=reading.thread_id, **more))
+
+
+async def _stopped(reading: Reading) -> Assembled:
+    """Whoever stops it knows that, and is not told; the run ends soon after."""
+    before = "".join(text for piece in reading.scenario.turns[0] if isinstance(piece, Say) for text in piece.texts)
+    found = await _with_our_transport(reading, reading.url, stopAt=before)
+    async with AsyncClient(reading.url) as client:
+        [run] = (await client.runs(thread_id=reading.thread_id))["runs"]
+        async with client.follow(run["id"]) as stream:
+            async for _ in stream:
+                pass
+    return replace(found, status="cancelled")
+
+
+async def answer_with_our_transport(reading: Reading) -> Assembled:
     """Approve the tool call, or answer the question."""
-    return await _ai_sdk(reading, answer="yes")
+    return await _with_our_transport(reading, reading.url, answer="yes")
 
 
 async def _ag_ui(reading: Reading, **more: Any) -> Assembled:
-    read = await reading.javascript.ask(
+    read = await reading.javascript.usual.ask(
         "agUi",
         url=f"{reading.url}/ag-ui",
         threadId=reading.thread_id,
@@ -91,10 +140,23 @@ def results_as_text(found: Assembled) -> Assembled:
 
 
 COLUMNS = [
-    Column("ai_sdk", "[AI SDK](protocols/ai-sdk.md)", read_ai_sdk, starts=True, carries=SAID, answer=answer_ai_sdk),
+    _ai_sdk(6),
+    _ai_sdk(7),
+    Column(
+        "ai_sdk_unspool",
+        "[`@unspool/client/ai-sdk`](protocols/ai-sdk.md)",
+        GROUP,
+        read_with_our_transport,
+        starts=True,
+        stops=True,
+        carries=SAID,
+        notes={"cancel": "by its `stop()`", "cut": "by itself, in the same message"},
+        answer=answer_with_our_transport,
+    ),
     Column(
         "ag_ui",
         "[AG-UI](protocols/ag-ui.md)",
+        GROUP,
         read_ag_ui,
         starts=True,
         carries=SAID,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,73 +31,99 @@ def cells_of(row: Row, scenario: Scenario, columns: Sequence[Column]) -> set[Cel
     return {Cell(row.name, scenario.name, one.name) for group in groups(row, scenario, columns) for one in group}
 
 
-def render(rows: Sequence[Row], columns: Sequence[Column], passed: Collection[Cell]) -> str:
-    """The page, with a tick for nothing but what passed."""
-    return "\n".join(
+def render(rows: Sequence[Row], columns: Sequence[Column], planned: Collection[Cell], passed: Collection[Cell]) -> str:
+    """The page: numbers count what passed, and a tick stands where all passed that were planned."""
+    of_row = [(row, {cell for cell in planned if cell.row == row.name}) for row in rows]
+    of_column = [(column, {cell for cell in planned if cell.column == column.name}) for column in columns]
+    parts = [
+        ["# What works with what"],
         [
-            "# What works with what",
-            "",
-            "Every source was played through every protocol, and read with the protocol's own client. What it had in"
-            " the end was what the log's transcript has, as far as the protocol carries it.",
-            "",
-            f"A cell counts the situations that passed, of {len(COUNTED)}. Where it is fewer, a source or a protocol"
-            " does not have the situation: the reasons are below. `tests/matrix` writes this page, and checks it.",
-            "",
-            *_table(rows, columns, passed),
-            "",
-            "## The situations",
-            "",
-            *(f"* {SCENARIOS[name].title}" for name in COUNTED),
-            "",
-            "Each of them with all sources and all protocols. 10,000 tokens are a matter of either side alone: each"
-            f" source sends its own through {columns[0].title}, and each protocol carries those of one source.",
-            "",
-            "## What a source does not have",
-            "",
-            *_reasons(rows),
-            "",
-            "## What a protocol does not have",
-            "",
-            *_reasons(columns),
-            *[line for column in columns for line in _refusals(column, rows)],
-            "",
-        ]
-    )
+            f"{len(rows)} sources, {len(columns)} clients and {len(SCENARIOS)} situations: {len(passed):,} combinations"
+            " were played, each read with the protocol's own client. What the client had in the end was what the log's"
+            " transcript has, as far as the protocol carries it. `tests/matrix` plays them, and writes this page."
+        ],
+        ["## Sources"],
+        ["A tick: what the source did arrived at every client that has the situation."],
+        _ticks("Source", of_row, passed),
+        _words(rows),
+        ["## Clients"],
+        ["A tick: the client had it from every source that has the situation."],
+        _ticks("Client", of_column, passed),
+        [*_words(columns), *_refusals(rows, columns)],
+        ["## Situations"],
+        [f"* **{scenario.short}**: {scenario.title}" for scenario in SCENARIOS.values()],
+        ["## Each source with each client"],
+        [f"How many situations passed, of {len(COUNTED)}. What is not among them, one of the two does not have."],
+        *_grids(rows, columns, planned, passed),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def _table(rows: Sequence[Row], columns: Sequence[Column], passed: Collection[Cell]) -> list[str]:
-    heads = ["", *(column.title for column in columns), "10,000 tokens"]
-    lines = [_line(heads), _line(["---"] * len(heads))]
-    for row in rows:
-        counts = [sum(Cell(row.name, name, column.name) in passed for name in COUNTED) for column in columns]
-        long = Cell(row.name, "long", columns[0].name) in passed
-        lines.append(_line([row.title, *(f"{count} ✓" if count else "–" for count in counts), "✓" if long else "–"]))
-    longs = [Cell(column.long_row, "long", column.name) in passed for column in columns]
-    lines.append(_line(["10,000 tokens", *("✓" if long else "–" for long in longs), ""]))
-    return lines
+def _ticks(head: str, sides: Sequence[tuple[Row | Column, set[Cell]]], passed: Collection[Cell]) -> list[str]:
+    def tick(planned: set[Cell], name: str) -> str:
+        cells = {cell for cell in planned if cell.scenario == name}
+        return "✓" if cells and cells <= set(passed) else "–"
+
+    lines = [[side.title, *(tick(planned, name) for name in SCENARIOS)] for side, planned in sides]
+    return _table([head, *(scenario.short for scenario in SCENARIOS.values())], lines)
 
 
-def _line(texts: Sequence[str]) -> str:
-    return f"| {' | '.join(texts)} |"
+def _grids(
+    rows: Sequence[Row], columns: Sequence[Column], planned: Collection[Cell], passed: Collection[Cell]
+) -> list[list[str]]:
+    def count(row: Row, column: Column) -> str:
+        pair = {Cell(row.name, name, column.name) for name in COUNTED} & set(planned)
+        found = len(pair & set(passed))
+        if not pair:
+            return "–"
+        return f"{found} ✓" if found == len(pair) else f"{found} of {len(pair)}"
+
+    grids: list[list[str]] = []
+    for title, found in groupby(columns, key=lambda column: column.group):
+        group = list(found)
+        served = [row for row in rows if not all(column.refuses(row) for column in group)]
+        lines = [[row.title, *(count(row, column) for column in group)] for row in served]
+        grids += [[f"### {title}"], _table(["Source", *(column.title for column in group)], lines)]
+    return grids
 
 
-def _reasons(sides: Sequence[Row] | Sequence[Column]) -> list[str]:
-    """Who has the same reason for the same situations shares a line."""
+def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    marks = ["---", *[":-:"] * (len(heads) - 1)]
+    return [f"| {' | '.join(line)} |" for line in [heads, marks, *lines]]
+
+
+def _words(sides: Sequence[Row] | Sequence[Column]) -> list[str]:
+    """Why there is no tick, and what is to be said of one. Who has the same to say shares a line."""
+    return [*_shared(sides, "no ", lambda side: side.lacks), *_shared(sides, "", lambda side: side.notes)]
+
+
+def _shared(
+    sides: Sequence[Row] | Sequence[Column], verb: str, words: Callable[[Row | Column], Mapping[str, str]]
+) -> list[str]:
     titles: dict[tuple[str, str], list[str]] = {}
     for side in sides:
-        for reason in dict.fromkeys(side.lacks.values()):
-            names = [SCENARIOS[name].title for name, why in side.lacks.items() if why == reason]
-            titles.setdefault(("; ".join(names), reason), []).append(side.title)
-    return [f"* {', '.join(found)}: {names}: {reason}." for (names, reason), found in titles.items()]
+        for word in dict.fromkeys(words(side).values()):
+            names = ", ".join(SCENARIOS[name].short for name, why in words(side).items() if why == word)
+            titles.setdefault((names, word), []).append(_name(side))
+    return [f"* {', '.join(found)}: {verb}**{names}**: {word}." for (names, word), found in titles.items()]
 
 
-def _refusals(column: Column, rows: Sequence[Row]) -> list[str]:
-    reasons = dict.fromkeys(reason for row in rows if (reason := column.refuses(row)))
-    titles = {row.name: row.title for row in rows}
+def _name(side: Row | Column) -> str:
+    """The title, without the page that it leads to."""
+    return side.title.removeprefix("[").partition("](")[0]
+
+
+def _refusals(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
+    refusing: dict[str, list[str]] = {}
+    for column in columns:
+        for reason in dict.fromkeys(filter(None, map(column.refuses, rows))):
+            refusing.setdefault(reason, []).append(_name(column))
+    titles = {row.name: _name(row) for row in rows}
     return [
-        *(f"* {column.title}: other sources: {reason}." for reason in reasons),
+        *(f"* {', '.join(found)}: no other sources: {reason}." for reason, found in refusing.items()),
         *(
-            f"* {column.title}: {SCENARIOS[name].title}, of {titles[row]}: {reason}."
+            f"* {_name(column)}: no **{SCENARIOS[name].short}** of {titles[row]}: {reason}."
+            for column in columns
             for (row, name), reason in column.but.items()
         ),
     ]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from fastapi import FastAPI
 
-from tests.matrix.javascript import Reader
+from tests.matrix.javascript import Readers
 from tests.matrix.scenarios import Assembled, Scenario
 from tests.matrix.sources import Row
 
@@ -23,7 +23,7 @@ class Reading:
         url: Where the agent is mounted.
         run_id: The run to follow; empty for a reader that starts its own.
         lost: What a reader calls once it has lost its connection in the middle: the answer goes on after that.
-        javascript: The Node process.
+        javascript: The Node processes.
         thread_id: The conversation that a reader starts its runs in.
         source: What is mounted.
     """
@@ -32,7 +32,7 @@ class Reading:
     run_id: str
     scenario: Scenario
     lost: Callable[[], None]
-    javascript: Reader
+    javascript: Readers
     thread_id: str
     source: Any
 
@@ -58,9 +58,13 @@ class Column:
     """A protocol.
 
     Attributes:
-        starts: Whether its clients start the runs that they read. Else they follow one that the test started.
+        group: The table that it is in.
+        starts: Whether its clients start the runs that they read. Else they follow one that the test started, or do
+            the same once more where nothing can be followed.
         carries: The members of :class:`Assembled` that it has.
         lacks: By scenario, why it has none.
+        notes: By scenario, what it is there, where that is something of its own.
+        stops: Whether its client cancels the run itself, where the scenario is about that.
         answer: For one that starts its runs: answers the run that it read, and reads the one that goes on.
         shows: What the protocol makes of a value: of a tool's result, for example.
         mount: Adds its routes to the app, where :meth:`Unspool.add_routes` does not.
@@ -71,10 +75,13 @@ class Column:
 
     name: str
     title: str
+    group: str
     read: Read
     starts: bool = False
+    stops: bool = False
     carries: frozenset[str] = ALL
     lacks: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
     answer: Read | None = None
     shows: Callable[[Assembled], Assembled] = _as_it_is
     mount: Callable[[FastAPI, Any], None] | None = None

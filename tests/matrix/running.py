@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import anyio
 from fastapi import FastAPI
 
-from tests.matrix.javascript import Reader
+from tests.matrix.javascript import Readers
 from tests.matrix.reading import Column, Reading
 from tests.matrix.scenarios import AGREED, Assembled, Scenario, assembled, together
 from tests.matrix.sources import Playing, Row
@@ -35,7 +35,7 @@ class Stage:
     playing: Playing
     log: MemoryLog
     client: AsyncClient
-    javascript: Reader
+    javascript: Readers
 
     def reading(self, lost: Lost, *, run_id: str = "", thread_id: str = THREAD) -> Reading:
         """What a reader gets."""
@@ -80,16 +80,15 @@ class Lost:
 
 
 @asynccontextmanager
-async def staged(row: Row, scenario: Scenario, columns: Sequence[Column], javascript: Reader) -> AsyncIterator[Stage]:
+async def staged(row: Row, scenario: Scenario, columns: Sequence[Column], javascript: Readers) -> AsyncIterator[Stage]:
     """Serve the source, for one scenario and these columns."""
     async with AsyncExitStack() as stack:
         playing = await row.play(scenario, stack)
         app, log = FastAPI(), MemoryLog()
         unspool = Unspool(log=log, grace=0.2, playground=False)
         unspool.add_routes(app, playing.source, path="/agent", options=scenario.options)
-        for column in columns:
-            if column.mount is not None:
-                column.mount(app, playing.source)
+        for mount in dict.fromkeys(column.mount for column in columns if column.mount is not None):
+            mount(app, playing.source)
         url = await stack.enter_async_context(serve(app))
         client = await stack.enter_async_context(AsyncClient(f"{url}/agent"))
         yield Stage(f"{url}/agent", scenario, playing, log, client, javascript)
@@ -106,7 +105,7 @@ def groups(row: Row, scenario: Scenario, columns: Sequence[Column]) -> list[list
     return [having]
 
 
-async def play(row: Row, scenario: Scenario, columns: Sequence[Column], javascript: Reader) -> None:
+async def play(row: Row, scenario: Scenario, columns: Sequence[Column], javascript: Readers) -> None:
     """Read one scenario with all columns that have it.
 
     Raises:
@@ -172,7 +171,7 @@ async def start_with(stage: Stage, column: Column) -> None:
     reading = stage.reading(Lost(1, stage.playing), thread_id=thread_id)
     found = Assembled()
     async with anyio.create_task_group() as tasks:
-        if stage.scenario.name == "cancel":
+        if stage.scenario.name == "cancel" and not column.stops:
             tasks.start_soon(_cancel_newest, stage, thread_id)
         found = await column.read(reading)
     [run_id] = await stage.runs_of(thread_id)
@@ -194,8 +193,13 @@ async def _cancel_newest(stage: Stage, thread_id: str) -> None:
 def check_same(column: Column, found: Assembled, truth: Assembled) -> None:
     """The client has what the log has, as far as the protocol carries it."""
     has, wanted = column.seen(found), column.seen(truth)
-    different = {name: (has[name], wanted[name]) for name in has if has[name] != wanted[name]}
+    different = {name: (_shown(has[name]), _shown(wanted[name])) for name in has if has[name] != wanted[name]}
     assert not different, f"{column.name}, client and log: {different}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < 500 else f"{text[:200]} … {text[-200:]}, {len(text)} characters"
 
 
 def check_truth(scenario: Scenario, truth: Assembled, *, answered: bool = False) -> None:

@@ -92,13 +92,15 @@ class Scenario:
     """One situation.
 
     Attributes:
-        title: For the table's legend.
+        short: For the heads of tables.
+        title: For their legend.
         turns: What the model says, turn by turn.
         holds: What must be true of what the log has; else a reader that shows nothing would be right.
         options: Of the agent's runs.
     """
 
     name: str
+    short: str
     title: str
     turns: tuple[list[Piece], ...]
     holds: Callable[[Assembled], bool]
@@ -112,11 +114,13 @@ def _used(found: Assembled, name: str, *, failed: bool) -> bool:
 _ALL = [
     Scenario(
         "text",
+        "text",
         "text, with line ends, `[DONE]` and U+2028 in it",
         ([Say(*TEXT)],),
         lambda found: found.text == "".join(TEXT) and found.status == "completed",
     ),
     Scenario(
+        "reasoning",
         "reasoning",
         "reasoning before the text",
         ([Think("Let me ", "see."), Say("Yes.")],),
@@ -124,29 +128,34 @@ _ALL = [
     ),
     Scenario(
         "tool",
+        "tool call",
         "a tool call with its result",
         ([ADD], [Say("It is ", "3.")]),
         lambda found: _used(found, "add", failed=False) and found.text == "It is 3.",
     ),
     Scenario(
         "tool_error",
+        "tool error",
         "a tool call that fails",
         ([FAILING], [Say("It failed.")]),
         lambda found: _used(found, "fail", failed=True),
     ),
     Scenario(
         "upstream_error",
+        "upstream error",
         "a provider whose connection breaks in the middle",
         ([Say("Half ", "of it"), Drop()],),
         lambda found: found.text == "Half of it" and found.status == "failed" and bool(found.error),
     ),
     Scenario(
         "cancel",
+        "cancel",
         "a run that is cancelled in the middle",
         ([Say("Half ", "of it"), Stall()],),
         lambda found: found.text == "Half of it" and found.status == "cancelled",
     ),
     Scenario(
+        "timeout",
         "timeout",
         "a run that takes too long",
         ([Say("Half ", "of it"), Stall()],),
@@ -155,12 +164,14 @@ _ALL = [
     ),
     Scenario(
         "interrupt",
+        "interrupt",
         "a run that asks a person, and goes on with the answer",
         ([SEND], [Say("Sent.")]),
         lambda found: bool(found.asked) and found.status == "interrupted",
     ),
     Scenario(
         "cut",
+        "resume",
         "a connection that is lost in the middle, and made anew",
         ([Say("one ", "two "), Stall(), Say(*(f"{number} " for number in range(3, 40)))],),
         lambda found: found.text.startswith("one two 3 4 ") and found.text.endswith(" 39 "),
@@ -168,6 +179,7 @@ _ALL = [
     Scenario(
         "long",
         "10,000 tokens",
+        "an answer of 10,000 tokens; each source is read by one client, and each client reads one source",
         ([Say(*(f"{number} " for number in range(LONG)))],),
         lambda found: found.text == "".join(f"{number} " for number in range(LONG)),
     ),

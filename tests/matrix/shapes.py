@@ -19,13 +19,14 @@ def _reader(shape: str) -> Column:
 
     async def read(reading: Reading) -> Assembled:
         async with losing(reading) as url:
-            read = await reading.javascript.ask("shape", url=f"{url}/runs/{reading.run_id}/stream", shape=shape)
+            read = await reading.javascript.usual.ask("shape", url=f"{url}/runs/{reading.run_id}/stream", shape=shape)
         tools = [ToolUse("", one["tool"], one["input"], one["result"]) for one in read["tools"]]
         return Assembled(text=read["text"], error=read.get("error"), status=read.get("status") or "", tools=tools)
 
     return Column(
         f"shape_{shape}",
         f"[`?shape={shape}`](protocols/shapes.md)",
+        "The token shapes of common guides",
         read,
         carries=frozenset({"text", "error", "status", "tools"} if says_more else {"text", "error"}),
         lacks={

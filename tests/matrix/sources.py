@@ -43,6 +43,8 @@ set_tracing_disabled(True)  # it would send to OpenAI
 
 RUNS_NO_TOOLS = "it calls a model once: its tools are the caller's to run"
 CANNOT_ASK = "it has no way to wait for a person"
+MODEL_LACKS = {"tool": RUNS_NO_TOOLS, "interrupt": CANNOT_ASK}
+MODEL_NOTES = {"tool_error": "the call has no result, and is shown as one that failed"}
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,19 @@ class Playing:
 
 @dataclass(frozen=True)
 class Row:
-    """A source. ``lacks``: by scenario, why it has none. ``runnable``: whether it is one of LangChain."""
+    """A source.
+
+    Attributes:
+        lacks: By scenario, why it has none.
+        notes: By scenario, what it is there, where that is something of its own.
+        runnable: Whether it is one of LangChain.
+    """
 
     name: str
     title: str
     play: Callable[[Scenario, AsyncExitStack], Awaitable[Playing]]
     lacks: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
     runnable: bool = False
 
 
@@ -245,7 +254,8 @@ ROWS = [
         "chat_model",
         "[LangChain chat model](sources/langchain.md)",
         _play_chat_model,
-        {"tool": RUNS_NO_TOOLS, "interrupt": CANNOT_ASK},
+        MODEL_LACKS,
+        MODEL_NOTES,
         runnable=True,
     ),
     Row("langgraph", "[LangGraph](sources/langgraph.md)", _play_langgraph, runnable=True),
@@ -263,20 +273,23 @@ ROWS = [
         "responses",
         "[OpenAI Responses](sources/openai-responses.md)",
         _play_responses,
-        {"tool": RUNS_NO_TOOLS, "interrupt": CANNOT_ASK},
+        MODEL_LACKS,
+        MODEL_NOTES,
     ),
     Row("responses_agent", "[`responses_agent`](sources/responses-agent.md)", _play_responses_agent),
     Row(
         "chat_completions",
         "[Chat Completions](sources/openai-chat.md)",
         _play_chat,
-        {"tool": RUNS_NO_TOOLS, "interrupt": CANNOT_ASK},
+        MODEL_LACKS,
+        MODEL_NOTES,
     ),
     Row(
         "any_llm",
         "[any-llm](sources/any-llm.md)",
         _play_any_llm,
-        {"tool": RUNS_NO_TOOLS, "interrupt": CANNOT_ASK},
+        MODEL_LACKS,
+        MODEL_NOTES,
     ),
     Row("agents_sdk", "[OpenAI Agents SDK](sources/openai-agents.md)", _play_agents_sdk),
     Row("pydantic_ai", "[Pydantic AI](sources/pydantic-ai.md)", _play_pydantic),
@@ -284,7 +297,8 @@ ROWS = [
         "anthropic",
         "[Anthropic](sources/anthropic-messages.md)",
         _play_anthropic,
-        {"tool": RUNS_NO_TOOLS, "interrupt": CANNOT_ASK},
+        MODEL_LACKS,
+        MODEL_NOTES,
     ),
     Row("upstream", "[`upstream`](sources/upstream.md)", _play_upstream),
 ]

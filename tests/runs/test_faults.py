@@ -96,6 +96,35 @@ async def test_a_log_that_lost_its_tail_ends_the_run_as_log_lost() -> None:
     assert source.closed == 1
 
 
+class HoldingLog(FaultyLog):
+    """Holds back all appends but the first until ``let_go`` is set."""
+
+    def __init__(self, fail: dict[int, str]) -> None:
+        super().__init__(fail)
+        self.let_go = anyio.Event()
+
+    @override
+    async def append(self, run_id: str, *, epoch: int, first_seq: int, events: Sequence[bytes]) -> Appended:
+        if self.appends:
+            await self.let_go.wait()
+        return await super().append(run_id, epoch=epoch, first_seq=first_seq, events=events)
+
+
+async def test_a_lost_tail_that_is_missed_only_once_the_source_is_done_ends_the_run_as_log_lost() -> None:
+    source = ScriptedSource(["a", "b"])
+    log = HoldingLog({1: "forget"})
+    async with serve(_app(source, Unspool(log=log, grace=0.1))) as url, httpx.AsyncClient() as client:
+        with anyio.fail_after(20):
+            run = url + (await client.post(f"{url}/agent/runs", json={"input": 1})).headers["location"]
+            while not source.closed:
+                await anyio.sleep(0.005)
+            await anyio.wait_all_tasks_blocked()
+            log.let_go.set()
+            events = events_of((await client.get(f"{run}/stream")).content)
+    assert [event["type"] for event in events][-2:] == ["error", "end"]
+    assert (events[-2]["code"], events[-1]["status"]) == ("log_lost", "failed")
+
+
 async def test_an_owner_that_was_taken_over_stops_its_source_and_writes_nothing() -> None:
     source = ScriptedSource(["a", "zombie"], stall_at=1)
     log = MemoryLog()

@@ -13,15 +13,15 @@ import pytest
 from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 from pydantic import BaseModel
-from pydantic_ai import Agent, BinaryContent, BinaryImage, CustomEvent, ModelRetry, RunContext, ToolFailed
+from pydantic_ai import Agent, CustomEvent, ModelRetry, RunContext, ToolFailed
 from pydantic_ai.capabilities import AbstractCapability, NativeTool
 from pydantic_ai.exceptions import UsageLimitExceeded
-from pydantic_ai.messages import ModelResponse, PartStartEvent, ToolCallPart
+from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models import Model
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.models.test import TestModel
-from pydantic_ai.native_tools import ImageGenerationTool, WebSearchTool
+from pydantic_ai.native_tools import WebSearchTool
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.usage import UsageLimits
@@ -29,9 +29,7 @@ from pydantic_ai.usage import UsageLimits
 from unspool.closing import opened
 from unspool.errors import InvalidInput, classify
 from unspool.events import (
-    Citation,
     Data,
-    File,
     MessageEnd,
     MessageStart,
     Reasoning,
@@ -46,21 +44,16 @@ from unspool.sources import Call, Keep, Output, Source, adapt
 from unspool.sources.base import TOOL_FAILED
 from unspool.sources.conversation import NOT_COMPLETED
 from unspool.sources.functions import FunctionSource
-from unspool.sources.ids import Ids
-from unspool.sources.pydantic_ai.events import PydanticTranslation
 from unspool.sources.pydantic_ai.parts import RETRIED
 from unspool.sources.pydantic_ai.source import pydantic_agent
 from unspool.testing import FakeAnthropic, FakeOpenAI, check_source
 from unspool.testing.script import (
     CallTool,
-    Cite,
     Drop,
     Fail,
     Incomplete,
-    Picture,
     Refuse,
     Say,
-    Search,
     Stall,
     Status,
     Think,
@@ -267,20 +260,6 @@ async def test_calls_of_a_response_that_is_not_accepted_are_closed() -> None:
     ]
 
 
-async def test_thoughts_that_follow_one_another_are_apart() -> None:
-    with FakeOpenAI([Think("one"), Think("two"), Say("a")]) as server:
-        async with responses_model(server) as model:
-            events = await told(pydantic_agent(Agent(model)))
-    assert "".join(event.text for event in events if isinstance(event, Reasoning)) == "one\n\ntwo"
-
-
-def test_a_part_that_replaces_another_one_of_the_same_call_does_not_begin_it_again() -> None:
-    translation = PydanticTranslation(Ids("run-1"))
-    part = ToolCallPart("f", None, "c1")
-    events = [event for _ in range(2) for event in translation.feed(PartStartEvent(index=0, part=part))]
-    assert events == [MessageStart("run-1-1"), ToolStart("c1", "f", "run-1-1")]
-
-
 async def test_calls_that_fail_say_so_without_their_own_text() -> None:
     turns: list[Turn] = [
         [CallTool("nobody", "{}", call_id="c1")],
@@ -321,56 +300,6 @@ async def test_a_tool_that_raises_fails_the_run() -> None:
             with pytest.raises(RuntimeError) as caught:
                 await collect(pydantic_agent(agent))
     assert classify(caught.value).code == "internal"
-
-
-async def test_what_a_provider_searches_and_cites_is_carried() -> None:
-    turn: Turn = [
-        Say("So: "),
-        Search("weather", "https://a.example"),
-        Say("Sunny, ", "they say."),
-        Cite("https://a.example", "A", 0, 5),
-    ]
-    with FakeOpenAI(turn) as server:
-        async with responses_model(server) as model:
-            events = await told(pydantic_agent(Agent(model, capabilities=[NativeTool(WebSearchTool())])))
-    starts = [event for event in events if isinstance(event, ToolStart)]
-    assert [(start.name, start.message_id) for start in starts] == [("web_search", "run-1-1")]
-    assert [type(event) for event in events if getattr(event, "call_id", None) == starts[0].call_id] == [
-        ToolStart,
-        ToolArgs,
-        ToolCall,
-        ToolEnd,
-    ]
-    assert [event for event in events if isinstance(event, Citation)] == [
-        Citation("run-1-1", "https://a.example", "A", start=4, end=9)
-    ]
-
-
-async def test_arguments_that_come_whole_and_files_of_tools_are_carried() -> None:
-    model = TestModel(call_tools=["draw"], custom_output_text="here")
-    agent: Agent[None, str] = Agent(model)
-
-    @agent.tool_plain
-    async def draw(size: int) -> list[Any]:
-        return ["a dot" if size == 0 else "", BinaryContent(b"png", media_type="image/png")]
-
-    events = await told(pydantic_agent(agent))
-    call = next(event for event in events if isinstance(event, ToolStart)).call_id
-    assert [event for event in events if isinstance(event, ToolArgs | ToolCall | ToolEnd | File)] == [
-        ToolArgs(call, '{"size":0}'),
-        ToolCall(call, "draw", {"size": 0}),
-        ToolEnd(call, "a dot"),
-        File("image/png", data="cG5n"),
-    ]
-
-
-async def test_a_picture_is_a_file_and_not_the_output_as_well() -> None:
-    with FakeOpenAI([Picture("cG5n")]) as server:
-        async with responses_model(server, "gpt-5") as model:
-            draw = NativeTool(ImageGenerationTool())
-            events = await told(pydantic_agent(Agent(model, output_type=BinaryImage, capabilities=[draw])))
-    assert [event for event in events if isinstance(event, File)] == [File("image/png", "run-1-1", data="cG5n")]
-    assert events[-1] == MessageEnd("run-1-1", "stop")
 
 
 @dataclass(kw_only=True)
@@ -448,6 +377,10 @@ async def test_run_params_reach_the_run_and_ours_are_refused() -> None:
             assert source.name == "w"
             with pytest.raises(UsageLimitExceeded):
                 await collect(source)
+    with FakeOpenAI([Say("a")]) as server:
+        async with responses_model(server) as model:
+            await collect(pydantic_agent(Agent(model), capabilities=[NativeTool(WebSearchTool())]))
+    assert [tool["type"] for tool in server.requests[0].body["tools"]] == ["web_search"]
     with pytest.raises(TypeError, match="'message_history' cannot be set here"):
         pydantic_agent(Agent(), message_history=[])
 

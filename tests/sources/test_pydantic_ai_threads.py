@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic_ai import Agent, ApprovalRequired, CallDeferred, DeferredToolRequests, RunContext
+from pydantic_ai.agent import WrapperAgent
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.models.test import TestModel
 
@@ -178,6 +179,14 @@ async def test_messages_that_are_too_large_to_be_kept_are_told_as_they_were_said
             events = await collect(source, "x" * MAX_EVENT_BYTES)
     assert not [event for event in events if isinstance(event, Keep)]
     assert len(caplog.records) == 1
+
+
+async def test_what_a_run_waits_for_is_kept_whatever_its_size() -> None:
+    with FakeOpenAI(ASKING) as server:
+        async with chat_model(server) as model:
+            events = await collect(pydantic_agent(sender(model)), "x" * MAX_EVENT_BYTES)
+    [keep] = [event for event in events if isinstance(event, Keep)]
+    assert list(keep.value["pydantic_ai"]["pending"]) == ["c1", "c2", "c3"]
 
 
 async def test_files_are_kept_as_they_are() -> None:
@@ -428,13 +437,16 @@ async def test_an_agent_may_ask_whatever_its_output_type(output_type: Any) -> No
     assert [event.interrupt_id for event in events if isinstance(event, Interrupt)] == ["c1", "c2", "c3"]
 
 
-async def test_an_agent_with_output_validators_has_to_allow_it_itself() -> None:
-    with FakeOpenAI(answer=answering) as server:
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_an_agent_with_output_validators_has_to_allow_it_itself(wrapped: bool) -> None:
+    with FakeOpenAI(answer=lambda request: ASKING if request.number == 0 else [Say("a")]) as server:
         async with chat_model(server) as model:
             agent = sender(model)
             agent.output_validator(lambda text: text)
+            source = pydantic_agent(WrapperAgent(WrapperAgent(agent)) if wrapped else agent)
             with pytest.raises(UserError, match="DeferredToolRequests"):
-                await collect(pydantic_agent(agent))
+                await collect(source)
+            assert [event.text for event in await collect(source) if isinstance(event, Token)] == ["a"]
 
 
 async def test_an_approval_over_http_is_shown_and_answered() -> None:

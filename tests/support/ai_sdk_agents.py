@@ -1,4 +1,4 @@
-"""Agents for the tests of the AI SDK: one asks before it uses its tool, one answers in JSON."""
+"""Agents for the tests of the AI SDK: one asks before it uses its tool, one corrects itself, one answers in JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from unspool.events import (
     ToolEnd,
     ToolStart,
 )
-from unspool.sources import ResumePoint, Schemas
+from unspool.sources import Item, ResumePoint, Rewind, Schemas
 from unspool.sources.functions import FunctionSource
 
 RECIPE = ('{"name": "soup"', ', "minutes": 2', "0}")
@@ -34,7 +34,34 @@ def make_ai_sdk_agents(gates: Gates) -> dict[str, Source]:
             await gates.wait(f"recipe {call.input['of']}")
             yield text
 
-    return {"delete": Delete(), "recipe": FunctionSource(recipe)}
+    return {"delete": Delete(), "correct": Correct(), "recipe": FunctionSource(recipe)}
+
+
+class Correct(Source):
+    """Takes back half of what it said."""
+
+    @property
+    @override
+    def name(self) -> str:
+        return "correct"
+
+    @override
+    async def stream(self, call: Call) -> AsyncGenerator[Item, None]:
+        message = f"{call.run_id[-12:]}-1"
+        yield MessageStart(message)
+        yield Token(message, "Well. ")
+        yield Token(message, "It is 4.")
+        yield Rewind(keep=2, reason="provider")
+        yield Token(message, "It is 5.")
+        yield MessageEnd(message, "stop")
+
+    @override
+    def schemas(self) -> Schemas:
+        return Schemas()
+
+    @override
+    async def resume_point(self, call: Call, records: Sequence[Record]) -> ResumePoint | None:
+        return None
 
 
 class Delete(Source):

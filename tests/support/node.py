@@ -1,9 +1,10 @@
-"""A Node process that answers JSON lines, for clients that exist in JavaScript alone."""
+"""Node.js, for clients that exist in JavaScript alone: which one, and a process that answers JSON lines."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,16 @@ from typing import Any
 import anyio
 
 ROOT = Path(__file__).parents[2]
+PATH = os.pathsep.join([str(ROOT / ".venv" / "bin"), os.environ["PATH"]])
+"""Where Node 20 or later is."""
+NODE_22 = ROOT / ".venv" / "node22" / "node"
+
+
+def program(*, newer: bool = False) -> str:
+    """Return the path of Node.js, 20 or later; ``newer``: 22 or later, which version 7 of the AI SDK needs."""
+    found = shutil.which(str(NODE_22)) if newer else shutil.which("node", path=PATH)
+    assert found is not None, "Node.js is not there: `make setup` installs it"
+    return found
 
 
 class Node:
@@ -39,13 +50,12 @@ class Node:
 @contextmanager
 def node(script: Path) -> Iterator[Node]:
     """Run ``script`` until the end of the block."""
-    path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     with subprocess.Popen(
-        ["node", str(script)],
+        [program(), str(script)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=ROOT,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": PATH},
     ) as process:
         try:
             yield Node(process)

@@ -53,7 +53,15 @@ async def cutting(target: str, cuts: Iterator[int]) -> AsyncGenerator[CuttingPro
     proxy = CuttingProxy(target, cuts)
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     proxy.url = f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
+
+    async def listen() -> None:
+        try:
+            await listener.serve(proxy._serve)
+        except* anyio.ClosedResourceError:
+            pass  # the end of the block
+
     async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, proxy._serve)
+        tasks.start_soon(listen)
         yield proxy
+        await listener.aclose()  # a cancelled accept() fails when a connection comes at that moment
         tasks.cancel_scope.cancel()

@@ -23,7 +23,7 @@ from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from unspool.testing import FakeAnthropic, FakeOpenAI
-from unspool.testing.model_server import Request
+from unspool.testing.model_server import MAX_BODY_BYTES, Request
 from unspool.testing.script import (
     CallTool,
     Cite,
@@ -387,21 +387,33 @@ def test_a_connection_that_is_reset_is_seen_too_also_where_no_stream_was_asked_f
         assert server.wait_disconnected() is server.requests[0]
 
 
+def test_a_client_that_has_hung_up_is_not_told_the_rest() -> None:
+    body = b'{"model": "m", "input": "hi", "stream": true}'
+    head = f"POST /v1/responses HTTP/1.1\r\nauthorization: Bearer k\r\ncontent-length: {len(body)}\r\n\r\n"
+    with FakeOpenAI([Say(*["a"] * 10_000)]) as server:
+        with socket.create_connection(("127.0.0.1", httpx.URL(server.base_url).port or 0), SECONDS) as client:
+            client.sendall(head.encode() + body)
+            client.shutdown(socket.SHUT_WR)
+            assert server.wait_disconnected() is server.requests[0]
+
+
 async def test_stalled_answers_go_on_when_they_are_released() -> None:
     answers: list[list[Any]] = []
+
+    async def ask(client: AsyncOpenAI) -> None:
+        answers.append([e.delta for e in await responses(client) if e.type == "response.output_text.delta"])
+
     with FakeOpenAI([Say("a"), Stall(), Say("b")]) as server:
         async with asking(server) as client, anyio.create_task_group() as tasks:
-
-            async def ask() -> None:
-                answers.append([e.delta for e in await responses(client) if e.type == "response.output_text.delta"])
-
-            tasks.start_soon(ask)
-            tasks.start_soon(ask)
+            tasks.start_soon(ask, client)
+            tasks.start_soon(ask, client)
             await server.stalled(2)
             server.release()
+        async with asking(server) as client:
+            await ask(client)
         with pytest.raises(TimeoutError, match="no answer came to a Stall"):
             server.wait_stalled(timeout=0)
-    assert answers == [["a", "b"]] * 2
+    assert answers == [["a", "b"]] * 3
 
 
 async def test_what_is_under_way_is_cut_when_the_server_is_left() -> None:
@@ -441,6 +453,39 @@ async def test_ten_thousand_tokens_are_not_too_many(together: bool) -> None:
                 headers = {"authorization": "Bearer k"}
                 answer = await client.post(f"{server.base_url}/chat/completions", json=body, headers=headers)
     assert answer.text.count('"content":"word "') == 10_000
+
+
+def exchanged(server: FakeOpenAI, size: int, body: bytes) -> bytes:
+    """What the server answers to a request for a stream, to the byte."""
+    head = f"POST /v1/responses HTTP/1.1\r\nauthorization: Bearer k\r\ncontent-length: {size}\r\n\r\n"
+    found = b""
+    with socket.create_connection(("127.0.0.1", httpx.URL(server.base_url).port or 0), SECONDS) as client:
+        client.sendall(head.encode() + body)
+        while piece := client.recv(65536):
+            found += piece
+            if found.endswith(b"\r\n0\r\n\r\n"):
+                break
+    return found
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_what_lies_between_two_waits_can_go_in_one_write(together: bool) -> None:
+    asked = b'{"model": "m", "input": "hi", "stream": true}'
+    with FakeOpenAI([Say("a"), Stall(), Say("b")], together=together) as server:
+        server.release()
+        chunks = exchanged(server, len(asked), asked).partition(b"\r\n\r\n")[2]
+    sizes: list[int] = []
+    while chunks:
+        size, _, rest = chunks.partition(b"\r\n")
+        sizes.append(int(size, 16))
+        chunks = rest[sizes[-1] + 2 :]
+    assert (len(sizes) == 3) is together
+    assert sizes[-1] == 0
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read() -> None:
+    with FakeOpenAI([Say("a")]) as server:
+        assert exchanged(server, MAX_BODY_BYTES + 1, b"").startswith(b"HTTP/1.1 411 ")
 
 
 async def test_messages_of_anthropic_are_streamed_and_whole() -> None:

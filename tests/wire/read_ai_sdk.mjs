@@ -1,11 +1,12 @@
 /**
  * Reads UI message streams as the AI SDK does, but lets no error pass.
  *
- * Standard input: a JSON list of bodies, in base64. Standard output: a JSON list of what each comes to: its chunks, the
- * message that they make, and the errors that it tells of.
+ * Argument: the package that holds it: `ai` (the default) is version 6, `ai-7` is version 7. Standard input: a JSON list
+ * of bodies, in base64. Standard output: a JSON list of what each comes to: its chunks, the message that they make, and the
+ * errors that it tells of.
  */
 
-import {parseJsonEventStream, readUIMessageStream, uiMessageChunkSchema} from 'ai'
+const {parseJsonEventStream, readUIMessageStream, uiMessageChunkSchema} = await import(process.argv[2] ?? 'ai')
 
 async function read(body) {
   const bytes = new Response(Buffer.from(body, 'base64')).body

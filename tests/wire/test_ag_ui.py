@@ -33,9 +33,10 @@ from unspool.events import (
     ToolStart,
     Unknown,
     Usage,
+    encode,
 )
 from unspool.testing import check_codec
-from unspool.testing.codec import records_of
+from unspool.testing.codec import HOSTILE, records_of
 from unspool.wire import SseDecoder
 from unspool.wire.ag_ui import AgUiSse
 from unspool.wire.ag_ui_interrupts import ResumeEntry, native_answers
@@ -131,6 +132,32 @@ def test_messages_that_interleave_stay_apart() -> None:
     assert order.index(("REASONING_END", None)) == order.index(("TEXT_MESSAGE_CONTENT", "5")) - 1
 
 
+def test_text_of_every_kind_goes_over_as_it_is_and_stays_in_its_place() -> None:
+    events: list[AnyEvent] = []
+    for said_id in ("a", 'b","text":"'):
+        events += [Token(said_id, text) for text in HOSTILE]
+        events += [Reasoning(said_id, text) for text in HOSTILE]
+        events += [ToolArgs(said_id, text) for text in HOSTILE]
+    told = _told([*events, Token("a", "x"), ToolArgs("a", "y"), End("completed")])
+    grown = [event for event in told if "delta" in event]
+    assert [event["delta"] for event in grown] == [*HOSTILE * 6, "x", "y"]
+    texts: dict[str, str] = {}
+    for event in grown:
+        said_id = event.get("messageId") or event["toolCallId"]
+        texts[said_id] = texts.get(said_id, "") + event["delta"]
+    whole = "".join(HOSTILE)
+    assert list(texts.values()) == [whole + "x", whole, whole + "y", whole, whole, whole]
+
+
+def test_a_file_goes_with_the_message_that_spoke_last() -> None:
+    events: list[AnyEvent] = []
+    for speaks in (Token, Reasoning):
+        events += [speaks("a", "1"), Citation("b", url="u"), File("x/y"), speaks("a", "2"), File("x/y")]
+    told = _told([*events, End("completed")])
+    custom = [event["value"]["messageId"] for event in told if event.get("name") == "file"]
+    assert custom == ["r:1", "r", "r:1", "r"]
+
+
 def test_files_and_citations_name_the_message_as_the_client_knows_it() -> None:
     told = _told(
         [
@@ -175,6 +202,8 @@ def test_a_call_that_an_earlier_run_left_can_be_asked_about_again() -> None:
     told = _told([Interrupt("i", value), End("interrupted")], messages=before, resumes=True)
     interrupt = told[-1]["outcome"]["interrupts"][0]
     assert (interrupt["toolCallId"], list(interrupt["responseSchema"]["properties"])) == ("c", ["approved", "reason"])
+    other = _told([Interrupt("i", value), End("interrupted")], messages=before)
+    assert "toolCallId" not in other[-1]["outcome"]["interrupts"][0]
 
 
 @pytest.mark.parametrize("keep", range(1, 10))
@@ -230,6 +259,82 @@ def test_a_call_whose_end_is_void_goes_on() -> None:
     after = told[[event["type"] for event in told].index("MESSAGES_SNAPSHOT") :]
     assert after[0]["messages"][0]["toolCalls"][0]["function"]["arguments"] == "[1"
     assert [event.get("delta") for event in after[1:4]] == [None, "]", None]
+
+
+def test_what_comes_after_a_retry_is_told_as_if_what_is_void_had_never_been() -> None:
+    said: list[AnyEvent] = [
+        Reasoning("m", "hm"),
+        Token("m", "a"),
+        Token("m", "b"),
+        ToolCall("c", "f", {}),
+        StepStart("s", "n"),
+    ]
+    after: list[AnyEvent] = [Token("m", "c"), Token("m", "d"), ToolStart("c", "f")]
+    again = [Retry(2, "lost", 1), *said, Retry(3, "lost", 9), *after, Retry(4, "lost", 14)]
+    told = _told([*said, *again, End("completed")])
+    first, second, third = (event["messages"] for event in told if event["type"] == "MESSAGES_SNAPSHOT")
+    assert first == [{"id": "r:1", "role": "reasoning", "content": ""}]
+    thought = [*first, {"id": "r:2", "role": "reasoning", "content": "hm"}]
+    assert second == [thought[0], {"id": "r", "role": "assistant", "content": "a"}, thought[1]]
+    assert third == [thought[0], {"id": "r", "role": "assistant", "content": "ac"}, thought[1]]
+    calls = [event for event in told if event["type"] == "TOOL_CALL_START"]
+    assert [(call["toolCallId"], call["parentMessageId"]) for call in calls] == [("c", "r")] * 3
+
+
+def test_after_a_retry_a_call_belongs_to_what_is_left_and_what_is_new_has_an_id_of_its_own() -> None:
+    kept: list[AnyEvent] = [Token("a", "1"), Token("b", "2")]
+    void: list[AnyEvent] = [Reasoning("a", "hm"), Token("c", "3"), Retry(2, "lost", 3)]
+    told = _told([*kept, *void, ToolStart("c", "f"), Reasoning("a", "hm"), Token("d", "3"), End("completed")])
+    after = told[[event["type"] for event in told].index("MESSAGES_SNAPSHOT") :]
+    assert after[1]["parentMessageId"] == "r:1"
+    assert [event["messageId"] for event in after if "delta" in event] == ["r:4", "r:5"]
+
+
+def test_what_is_open_ends_in_the_order_that_it_was_opened_in_from_the_last() -> None:
+    events: list[AnyEvent] = [
+        StepStart("1", "a"),
+        StepStart("2", "b"),
+        Token("m", "x"),
+        Token("n", "y"),
+        ToolStart("c", "f"),
+    ]
+    told = _told([*events, End("cancelled")])
+    assert [(event["type"], *list(event.values())[1:2]) for event in told[-6:-1]] == [
+        ("TOOL_CALL_END", "c"),
+        ("TEXT_MESSAGE_END", "r:1"),
+        ("TEXT_MESSAGE_END", "r"),
+        ("STEP_FINISHED", "b"),
+        ("STEP_FINISHED", "a"),
+    ]
+
+
+def test_a_client_that_joins_is_told_what_is_open() -> None:
+    events: list[AnyEvent] = [StepStart("1", "a"), StepStart("2", "b"), StepEnd("1", "a"), Token("m", "x")]
+    codec = AgUiSse("t", "r", messages=[{"id": "r", "role": "assistant"}])
+    codec.skip(records_of([Start("r", "a", 1.0), *events]))
+    told = _read(codec.open() + codec.encode([Record(6, 1.0, encode(End("completed")))]))
+    assert [event["type"] for event in told] == [
+        *["RUN_STARTED", "STEP_STARTED", "TEXT_MESSAGE_START"],
+        *["TEXT_MESSAGE_END", "STEP_FINISHED", "RUN_FINISHED"],
+    ]
+
+
+def test_a_client_that_holds_a_part_of_the_run_loses_that_before_it_gets_it_again() -> None:
+    asked = {"id": "u", "role": "user", "content": "q"}
+    told = _told(
+        [Token("m", "x"), End("completed")], messages=[asked, {"id": "r", "role": "assistant", "content": "x"}]
+    )
+    assert told[1] == {"type": "MESSAGES_SNAPSHOT", "messages": [asked]}
+
+
+def test_a_call_ends_once_and_after_the_thinking_that_led_to_it() -> None:
+    first: list[AnyEvent] = [Reasoning("m", "hm"), ToolStart("c", "f"), ToolArgs("c", "{}"), ToolCall("c", "f", {})]
+    second: list[AnyEvent] = [ToolArgs("c", "late"), ToolEnd("c", "x"), ToolStart("d", "g"), ToolEnd("d", "y")]
+    told = _told([*first, *second, End("completed")])
+    assert [event["type"].removeprefix("TOOL_CALL_") for event in told[3:-1]] == [
+        *["REASONING_MESSAGE_CONTENT", "REASONING_MESSAGE_END", "REASONING_END"],
+        *["START", "ARGS", "END", "RESULT", "START", "END", "RESULT"],
+    ]
 
 
 def test_each_of_two_calls_that_are_alike_is_asked_about() -> None:

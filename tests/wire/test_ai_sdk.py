@@ -1,17 +1,18 @@
-"""The AI SDK's UI message stream, as the AI SDK itself reads it: strictly, in one Node process for all streams."""
+"""The AI SDK's UI message stream, as its versions 6 and 7 read it: strictly, all streams in one Node process."""
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.node import ROOT, program
 from unspool.events import (
     AnyEvent,
     Citation,
@@ -42,7 +43,6 @@ from unspool.wire import SseDecoder
 from unspool.wire.ai_sdk import AiSdkSse, Earlier
 from unspool.wire.plain_text import PlainText
 
-ROOT = Path(__file__).parents[2]
 READER = Path(__file__).with_name("read_ai_sdk.mjs")
 DONE = ["start", "start-step", "finish-step", "message-metadata", "finish"]
 ASKED = Interrupt(
@@ -114,6 +114,26 @@ STREAMS: dict[str, Sequence[AnyEvent]] = {
         End("completed"),
     ],
     "begun again in mid-text": [*SURE[:2], Token("m1", "a"), Token("m1", "b"), Retry(2, "lost", 3), End("completed")],
+    "begun again in a later step": [
+        *SURE[:2],
+        Token("m1", "a"),
+        MessageEnd("m1"),
+        MessageStart("m2"),
+        Token("m2", "b"),
+        Token("m2", "c"),
+        Retry(2, "lost", 6),
+        End("completed"),
+    ],
+    "begun again from an earlier step": [
+        *SURE[:2],
+        *RM[:2],
+        MessageEnd("m1"),
+        MessageStart("m2"),
+        Token("m2", "b"),
+        Retry(2, "lost", 2),
+        Token("m1", "c"),
+        End("completed"),
+    ],
     "taken up where it was": [*SURE[:2], Token("m1", "a"), Retry(2, "lost", 3), Token("m1", "b"), End("completed")],
 }
 
@@ -123,21 +143,35 @@ def body_of(events: Sequence[AnyEvent], codec: AiSdkSse | None = None) -> bytes:
     return codec.open() + codec.encode(records_of(events))
 
 
-def read(bodies: Sequence[bytes]) -> list[dict[str, Any]]:
+PACKAGES = {6: "ai", 7: "ai-7"}
+
+
+def read(bodies: Sequence[bytes], version: int = 6) -> list[dict[str, Any]]:
+    """What that version of the AI SDK makes of them."""
+    command = [program(newer=version == 7), str(READER), PACKAGES[version]]
     asked = json.dumps([base64.b64encode(body).decode() for body in bodies])
-    env = {**os.environ, "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
-        ["node", READER], input=asked, capture_output=True, text=True, timeout=60, check=False, env=env
-    )
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found
 
 
-@pytest.fixture(scope="module")
-def messages() -> dict[str, dict[str, Any]]:
-    names = list(STREAMS)
-    return dict(zip(names, read([body_of(STREAMS[name]) for name in names]), strict=True))
+@cache
+def played(version: int) -> dict[str, dict[str, Any]]:
+    """What that version of the AI SDK makes of each stream."""
+    bodies = [body_of(events, AiSdkSse("run-1", version=version)) for events in STREAMS.values()]
+    return dict(zip(STREAMS, read(bodies, version), strict=True))
+
+
+@pytest.fixture(params=[6, 7], ids=["ai-6", "ai-7"])
+def version(request: pytest.FixtureRequest) -> int:
+    found: int = request.param
+    return found
+
+
+@pytest.fixture
+def messages(version: int) -> dict[str, dict[str, Any]]:
+    return played(version)
 
 
 def texts(found: dict[str, Any], kind: str = "text") -> list[str]:
@@ -148,24 +182,31 @@ def tools(found: dict[str, Any]) -> list[tuple[str, str]]:
     return [(part["toolCallId"], part["state"]) for part in found["message"]["parts"] if part["type"] == "dynamic-tool"]
 
 
-@pytest.mark.parametrize("version", [6, 7])
+def test_each_version_is_read_with_its_package_on_a_node_that_the_package_supports(version: int) -> None:
+    package = json.loads((ROOT / "node_modules" / PACKAGES[version] / "package.json").read_text())
+    command = [program(newer=version == 7), "-p", "process.versions.node"]
+    node = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert package["version"].startswith(f"{version}.")
+    assert int(node.split(".")[0]) >= int(package["engines"]["node"].removeprefix(">="))
+
+
 def test_the_codecs_keep_the_promises_of_codecs(version: int) -> None:
     check_codec(lambda: AiSdkSse("run-1", version=version), lambda body: [f.data for f in SseDecoder().feed(body)])
     check_codec(PlainText, lambda body: [body])
 
 
-def test_every_stream_from_every_place_is_read_without_an_error_and_leaves_nothing_open() -> None:
+def test_every_stream_from_every_place_is_read_without_an_error_and_leaves_nothing_open(version: int) -> None:
     bodies: list[bytes] = []
     failing: list[bool] = []
     for events in STREAMS.values():
         records = records_of(events)
         for after in range(len(records)):
-            codec = AiSdkSse("run-1")
+            codec = AiSdkSse("run-1", version=version)
             if after:
                 codec.skip(records[:after])
             bodies.append(codec.open() + codec.encode(records[after:]))
             failing.append(isinstance(events[-1], End) and events[-1].status == "failed")
-    for body, failed, found in zip(bodies, failing, read(bodies), strict=True):
+    for body, failed, found in zip(bodies, failing, read(bodies, version), strict=True):
         assert body.endswith(b"data: [DONE]\n\n")
         assert bool(found["errors"]) == failed, (body, found["errors"])
         assert found["message"]["id"] == "run-1"
@@ -250,7 +291,7 @@ def test_an_interrupt_asks_for_the_approval_of_the_calls_that_it_names(messages:
     assert [part["type"] for part in nobody["message"]["parts"]] == ["step-start", "data-interrupt"]
 
 
-def test_a_run_that_goes_on_with_a_message_continues_it_or_replays_it_whole() -> None:
+def test_a_run_that_goes_on_with_a_message_continues_it_or_replays_it_whole(version: int) -> None:
     answer = {"sure": {"decisions": [{"type": "approve"}, {"type": "reject"}]}}
     earlier = [Earlier(records_of([*SURE[:-1], Usage(1), ASKED, End("interrupted")]), answer)]
     after: list[AnyEvent] = [
@@ -265,9 +306,10 @@ def test_a_run_that_goes_on_with_a_message_continues_it_or_replays_it_whole() ->
         End("completed"),
     ]
     live, replay = (
-        body_of(after, AiSdkSse("run-2", message_id="run-1", earlier=earlier, replay=whole)) for whole in (False, True)
+        body_of(after, AiSdkSse("run-2", version=version, message_id="run-1", earlier=earlier, replay=whole))
+        for whole in (False, True)
     )
-    whole = read([replay])[0]
+    whole = read([replay], version)[0]
     assert "tool-approval-request" not in {chunk["type"] for chunk in whole["chunks"]}
     assert whole["message"]["metadata"]["usage"]["inputTokens"] == 3
     assert tools(whole) == [("a", "output-available"), ("b", "output-denied")]
@@ -278,45 +320,27 @@ def test_a_run_that_goes_on_with_a_message_continues_it_or_replays_it_whole() ->
     assert [kind for kind in kinds if kind.startswith("tool-")] == ["tool-output-denied", "tool-output-available"]
 
 
-def test_what_a_retry_voids_is_closed_and_what_follows_stands_in_a_step_of_its_own(
-    messages: dict[str, dict[str, Any]],
-) -> None:
+def test_for_version_6_what_a_retry_voids_is_closed_and_what_follows_stands_in_a_step_of_its_own() -> None:
+    messages = played(6)
     assert texts(messages["begun again"]) == ["a", "b"]
     assert tools(messages["begun again in a tool"]) == [("c1", "input-available"), ("c2", "output-available")]
     assert texts(messages["begun again in mid-text"]) == ["ab"]
-    assert texts(messages["taken up where it was"]) == ["ab"]
-    told = [chunk for chunk in messages["begun again"]["chunks"] if chunk["type"] == "data-retry"]
-    assert told == [{"type": "data-retry", "data": {"attempt": 2, "reason": "lost"}, "transient": True}]
-
-
-def kept_by_version_7(body: bytes) -> list[dict[str, Any]]:
-    """The chunks without those that a ``reset-step`` drops."""
-    kept: list[dict[str, Any]] = []
-    for frame in SseDecoder().feed(body)[:-1]:
-        chunk = json.loads(frame.data)
-        if chunk["type"] == "reset-step":
-            begun = max(at for at, one in enumerate(kept) if one["type"] == "start-step")
-            kept = kept[: begun + 1]
-        else:
-            kept.append(chunk)
-    return kept
 
 
 def test_version_7_drops_what_a_retry_voids_and_keeps_the_rest_of_the_step() -> None:
-    def said(name: str) -> list[tuple[str, Any]]:
-        chunks = kept_by_version_7(body_of(STREAMS[name], AiSdkSse("run-1", version=7)))
-        shown = ("text-delta", "tool-input-start", "tool-output-available", "tool-output-error")
-        return [(c["type"], c.get("delta") or c.get("toolCallId")) for c in chunks if c["type"] in shown]
+    messages = played(7)
+    assert texts(messages["begun again"]) == ["b"]
+    assert tools(messages["begun again in a tool"]) == [("c1", "input-available"), ("c2", "output-available")]
+    assert texts(messages["begun again in mid-text"]) == ["a"]
+    assert texts(messages["begun again in a later step"]) == ["a", "b"]
+    assert texts(messages["begun again from an earlier step"]) == ["c"]
 
-    assert said("begun again") == [("text-delta", "b")]
-    assert said("begun again in mid-text") == [("text-delta", "a")]
-    assert said("taken up where it was") == [("text-delta", "a"), ("text-delta", "b")]
-    tools_said = [one for one in said("begun again in a tool") if one[0] != "text-delta"]
-    assert tools_said == [
-        ("tool-input-start", "c1"),
-        ("tool-input-start", "c2"),
-        ("tool-output-available", "c2"),
-    ]
+
+def test_a_retry_is_told_and_one_that_voids_nothing_changes_nothing(messages: dict[str, dict[str, Any]]) -> None:
+    told = [chunk for chunk in messages["begun again"]["chunks"] if chunk["type"] == "data-retry"]
+    assert told == [{"type": "data-retry", "data": {"attempt": 2, "reason": "lost"}, "transient": True}]
+    assert texts(messages["taken up where it was"]) == ["ab"]
+    assert tools(messages["begun again from an earlier step"]) == [("a", "output-error")]
 
 
 def test_plain_text_is_what_the_assistant_says_or_else_the_output() -> None:

@@ -80,7 +80,7 @@ def test_text_tells_of_an_error_beside_the_text() -> None:
     frames = _frames(_body("text", [Token("m", "a"), Error("internal", "No\r\nway."), End("failed")]))
     assert [(frame.event, frame.data) for frame in frames] == [
         ("message", "a"),
-        ("error_event", "No\n\nway."),
+        ("error_event", "No\nway."),
         ("message", "[DONE]"),
     ]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import anyio
 import msgspec
@@ -19,9 +19,9 @@ from starlette.responses import Response
 from unspool.access import Principal
 from unspool.errors import InvalidInput, RunConflict, RunNotFound
 from unspool.eventlog import Run
-from unspool.http.ag_ui_messages import check_messages, native_input
+from unspool.http.ag_ui_messages import MESSAGE_SCHEMA, check_messages, native_input
 from unspool.http.bodies import Id, ResumeBody
-from unspool.http.endpoints import RouteTable
+from unspool.http.operations import Answer, Operation, ProtocolRoute
 from unspool.http.resuming import resumption
 from unspool.http.serving import Serving
 from unspool.http.views import transcript_of
@@ -36,11 +36,17 @@ STOP_SECONDS = 5.0
 
 
 class RunAgentInput(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What an AG-UI client sends. Members that are not here are left unread."""
+    """What an AG-UI client sends. Members that are not here are left unread.
+
+    Attributes:
+        messages: The whole conversation, as the client shows it.
+        resume: Answers to what the thread waits for.
+        state: Comes back where a retry voids the run's own.
+    """
 
     thread_id: Id
     run_id: Id
-    messages: list[dict[str, Any]]
+    messages: list[Annotated[dict[str, Any], msgspec.Meta(extra_json_schema=MESSAGE_SCHEMA)]]
     resume: list[ResumeEntry] | None = None
     state: Any = None
 
@@ -177,6 +183,19 @@ def _asked(run: Run) -> int:
     return len(cast("list[Any]", messages)) if isinstance(messages, list) else 1
 
 
-def routes(serving: Serving) -> RouteTable:
+_RUN = Operation(
+    summary="Answer what is new in a thread, in AG-UI",
+    body=RunAgentInput,
+    answers={
+        200: Answer(
+            "AG-UI events, from RUN_STARTED to RUN_FINISHED or RUN_ERROR, one in the `data` of each frame. A response "
+            "that closes before that was cut: post the same input again to follow the run anew.",
+            ["text/event-stream"],
+        )
+    },
+)
+
+
+def routes(serving: Serving) -> Sequence[ProtocolRoute]:
     """The routes of AG-UI."""
-    return [("POST", "/ag-ui", AgUiRoutes(serving).run)]
+    return [ProtocolRoute("POST", "/ag-ui", AgUiRoutes(serving).run, _RUN)]

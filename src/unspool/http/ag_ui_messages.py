@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import msgspec
 
 from unspool.errors import InvalidInput
+
+Role = Literal["user", "assistant", "tool", "system", "developer", "reasoning", "activity"]
+
+MESSAGE_SCHEMA: dict[str, Any] = {
+    "properties": {"id": {"type": "string"}, "role": {"enum": list(get_args(Role))}},
+    "required": ["id", "role"],
+}
+"""What each message must have."""
 
 _KINDS = {"image": "image", "audio": "audio", "video": "video", "document": "file"}
 _UNSENT = frozenset({"reasoning", "activity"})
@@ -26,7 +34,7 @@ class _Call(msgspec.Struct):
 
 class _Message(msgspec.Struct, rename="camel"):
     id: str
-    role: Literal["user", "assistant", "tool", "system", "developer", "reasoning", "activity"]
+    role: Role
     tool_calls: list[_Call] | None = None
     tool_call_id: str | None = None
 
@@ -69,7 +77,9 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
             calls = {"tool_calls": message["toolCalls"]} if message.get("toolCalls") else {}
             return {"role": "assistant", "content": _content(content or ""), **calls}
         case _:
-            return {"role": "tool", "tool_call_id": message.get("toolCallId"), "content": _content(content)}
+            if message.get("toolCallId") is None:
+                raise InvalidInput("a message of the role `tool` needs its `toolCallId`")
+            return {"role": "tool", "tool_call_id": message["toolCallId"], "content": _content(content)}
 
 
 def _content(content: object) -> Any:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import wraps
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +16,8 @@ from unspool.eventlog import Run
 from unspool.http.ai_sdk_chats import Chat
 from unspool.http.ai_sdk_messages import ChatBody, CompletionBody
 from unspool.http.bodies import valid_id, whole_number
-from unspool.http.endpoints import Handler, RouteTable
+from unspool.http.endpoints import Handler
+from unspool.http.operations import IDEMPOTENCY_KEY, Answer, Operation, Parameter, ProtocolRoute
 from unspool.http.problems import problem_of
 from unspool.http.serving import Serving
 from unspool.runs import RunRequest
@@ -37,7 +39,8 @@ class AiSdkRoutes:
         body = await self._serving.body(request, ChatBody)
         thread_id = _thread(body.id)
         version = _version(request)
-        wanted = await (await Chat.load(self._serving, principal, thread_id)).request(body)
+        key = request.headers.get("idempotency-key")
+        wanted = await (await Chat.load(self._serving, principal, thread_id, key=key)).request(body)
         run = await self._serving.start(request, principal, wanted)
         if wanted.resumes is None:
             return self._serving.follow(run, AiSdkSse(run.id, version=version), headers=HEADERS)
@@ -102,15 +105,15 @@ class AiSdkRoutes:
         return self._serving.follow(run, codec, headers=HEADERS)
 
 
-def routes(serving: Serving) -> RouteTable:
+def routes(serving: Serving) -> Sequence[ProtocolRoute]:
     """The routes below one mount."""
     ai_sdk = AiSdkRoutes(serving)
     return [
-        ("POST", "/ai-sdk", _in_plain_text(ai_sdk.chat)),
-        ("POST", "/ai-sdk/completion", _in_plain_text(ai_sdk.completion)),
-        ("POST", "/ai-sdk/object", _in_plain_text(ai_sdk.object)),
-        ("GET", "/ai-sdk/{chat_id}/stream", _in_plain_text(ai_sdk.reconnect)),
-        ("POST", "/ai-sdk/{chat_id}/stop", _in_plain_text(ai_sdk.stop)),
+        ProtocolRoute("POST", "/ai-sdk", _in_plain_text(ai_sdk.chat), _CHAT),
+        ProtocolRoute("POST", "/ai-sdk/completion", _in_plain_text(ai_sdk.completion), _COMPLETION),
+        ProtocolRoute("POST", "/ai-sdk/object", _in_plain_text(ai_sdk.object), _OBJECT),
+        ProtocolRoute("GET", "/ai-sdk/{chat_id}/stream", _in_plain_text(ai_sdk.reconnect), _RECONNECT),
+        ProtocolRoute("POST", "/ai-sdk/{chat_id}/stop", _in_plain_text(ai_sdk.stop), _STOP),
     ]
 
 
@@ -140,3 +143,67 @@ def _thread(chat_id: str) -> str:
 
 def _version(request: Request) -> int:
     return whole_number(request.query_params.get("v"), "v", default=6, low=6, high=7)
+
+
+_VERSION = Parameter("v", "The version of the AI SDK. 6 is the default.", ["6", "7"])
+
+_CHAT_ID = {"chat_id": "The `id` of the chat."}
+
+_CHUNKS = (
+    "A UI message stream: one chunk in the `data` of each frame, and `[DONE]` in the last. A response that closes "
+    "without that was cut."
+)
+
+_MARKED = {name: f"`{value}`, on a UI message stream." for name, value in HEADERS.items()}
+
+_STREAM = Answer(_CHUNKS, ["text/event-stream"], _MARKED)
+
+_CHAT = Operation(
+    summary="Answer what is new in a chat, for useChat",
+    body=ChatBody,
+    parameters=[_VERSION, IDEMPOTENCY_KEY],
+    answers={200: _STREAM},
+    refusals="text/plain",
+)
+
+_COMPLETION = Operation(
+    summary="Complete a prompt, for useCompletion",
+    body=CompletionBody,
+    parameters=[
+        Parameter("protocol", "What its `streamProtocol` is. `data` is the default.", ["data", "text"]),
+        _VERSION,
+        IDEMPOTENCY_KEY,
+    ],
+    answers={
+        200: Answer(f"{_CHUNKS} With `protocol=text`, the text alone.", ["text/event-stream", "text/plain"], _MARKED)
+    },
+    refusals="text/plain",
+)
+
+_OBJECT = Operation(
+    summary="Make an object, for useObject",
+    body=Any,
+    parameters=[IDEMPOTENCY_KEY],
+    answers={200: Answer("What the source says: JSON that grows.", ["text/plain"])},
+    refusals="text/plain",
+)
+
+_RECONNECT = Operation(
+    summary="Follow the message that a chat is writing, from its beginning",
+    path=_CHAT_ID,
+    parameters=[
+        Parameter("run_id", "That run, ended or not, as the request that started it was answered."),
+        Parameter("replay", "`1`, with `run_id`: the whole message, with what earlier runs said of it.", ["1"]),
+        _VERSION,
+    ],
+    answers={200: _STREAM, 204: Answer("No message is being written.")},
+    refusals="text/plain",
+)
+
+_STOP = Operation(
+    summary="Stop the newest run of a chat",
+    path=_CHAT_ID,
+    parameters=[Parameter("run_id", "That run.")],
+    answers={202: Answer("It will stop."), 204: Answer("It has ended.")},
+    refusals="text/plain",
+)

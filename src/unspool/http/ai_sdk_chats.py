@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import anyio
@@ -51,12 +52,21 @@ class Chat:
         self.newest = newest
 
     @classmethod
-    async def load(cls, serving: Serving, principal: Principal, thread_id: str) -> Chat:
-        """Read what the log knows of it. A thread without runs is a new one."""
+    async def load(cls, serving: Serving, principal: Principal, thread_id: str, *, key: str | None = None) -> Chat:
+        """Read what the log knows of it. A thread without runs is a new one.
+
+        Args:
+            serving: The mount.
+            principal: Whose chat it is.
+            thread_id: The chat's id.
+            key: The idempotency key of the request. Where it came before, the chat is seen as it was then.
+        """
         found = await serving.log.list(principal.id, source=serving.mount.name, thread_id=thread_id, limit=RUNS)
+        since = _since(found, key)
+        counting = {None, *(run.id for run in since)}
         turns: list[Turn] = []
         of: dict[str, Turn] = {}
-        kept = [run for run in found if run.replaced_by is None]
+        kept = [run for run in found[len(since) :] if run.replaced_by in counting]
         for run in reversed(kept):
             turn = of.get(_request(run).resumes or "")
             if turn is None:
@@ -86,12 +96,13 @@ class Chat:
         known = {message.id for message in body.messages if message.role == "assistant"}
         kept = self._kept(known)
         dropped = self._turns[len(kept) :]
-        for turn in dropped:
-            await self._stop(turn.runs[-1])
         ids = {turn.id for turn in kept}
         said = [at for at, message in enumerate(body.messages) if message.role == "assistant" and message.id in ids]
+        asked = input_of(body.messages[said[-1] + 1 if said else 0 :])
+        for turn in dropped:
+            await self._stop(turn.runs[-1])
         return RunRequest(
-            input=input_of(body.messages[said[-1] + 1 if said else 0 :]),
+            input=asked,
             thread_id=self._thread_id,
             config=body.config,
             replaces=dropped[0].runs[0].id if dropped else None,
@@ -107,7 +118,7 @@ class Chat:
         turn = next((turn for turn in self._turns if turn.id == body.last.id), None)
         if turn is None:
             raise InvalidInput("the last message must be the user's, or one that waits for an answer in this chat")
-        interrupted = turn.runs[-1]
+        interrupted = _interrupted(turn)
         asked = (await transcript_of(self._serving.log, interrupted)).interrupts
         return await resumption(self._serving.log, interrupted, answers_in(body, asked))
 
@@ -115,7 +126,8 @@ class Chat:
         """What the client dropped need not go on; a run that does cannot be replaced."""
         if run.ended:
             return
-        await self._serving.runner.cancel(run.id)
+        with suppress(RunConflict):  # it ended meanwhile
+            await self._serving.runner.cancel(run.id)
         with anyio.move_on_after(STOP_SECONDS) as waiting:
             await self._serving.finished(run)
         if waiting.cancelled_caught:
@@ -128,6 +140,23 @@ class Chat:
         answers = [_request(one).answer or {} for one in [*past, run][1:]]
         records = [await read_all(self._serving.log, one.id) if one.first_seq == 1 else [] for one in past]
         return turn.id, [Earlier(said, answer) for said, answer in zip(records, answers, strict=True)]
+
+
+def _since(runs: Sequence[Run], key: str | None) -> Sequence[Run]:
+    """The newest of ``runs``, down to the one that was started with ``key``. None, if there is no such run."""
+    for at, run in enumerate(runs, 1):
+        if key is not None and run.idempotency_key == key:
+            return runs[:at]
+    return ()
+
+
+def _interrupted(turn: Turn) -> Run:
+    """The run that waits for an answer. Where that is under way, or has been given: the one that it was given to."""
+    last = turn.runs[-1]
+    if last.status in {"failed", "cancelled", "interrupted"}:
+        return last
+    answered = _request(last).resumes
+    return next((run for run in turn.runs if run.id == answered), last)
 
 
 def _request(run: Run) -> RunRequest:

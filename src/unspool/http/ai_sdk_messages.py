@@ -17,7 +17,7 @@ from unspool.wire.ai_sdk_tools import actions_of, approval_id
 class UiMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message of a chat, of which an assistant's has the id of the run that said it."""
 
-    role: str
+    role: Literal["system", "user", "assistant"]
     id: str = ""
     parts: list[dict[str, Any]] = []
 

@@ -19,11 +19,12 @@ from unspool.http.about import AboutRoutes, OnFeedback, media_types
 from unspool.http.endpoints import Endpoint, RouteTable
 from unspool.http.native import NativeRoutes
 from unspool.http.openapi import describe
+from unspool.http.operations import ProtocolRoute
 from unspool.http.protocols import known_protocols, protocol_routes
 from unspool.http.serving import Serving
 from unspool.http.websocket import WebSocketEndpoint
 from unspool.runs import Runner, RunOptions
-from unspool.sources import adapt
+from unspool.sources import Source, adapt
 from unspool.web import Agent, PlaygroundConfig, playground_routes
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -91,7 +92,7 @@ class Unspool:
             max_runs=max_runs,
             send_timeout=send_timeout,
         )
-        self._authenticate = authenticate
+        self.authenticate = authenticate
         self._tickets = Tickets(secret=ticket_secret, seconds=ticket_seconds)
         self._on_feedback = on_feedback
         self._playground = playground
@@ -138,10 +139,8 @@ class Unspool:
             raise ValueError(f"path must begin with '/' and not end with one, as '/agent' does; it is {path!r}")
         attachable = media_types(accepts)
         wanted = known_protocols(protocols)
-        adapted = adapt(source)
-        mount = self.runner.mount(
-            adapted, name=name or path.strip("/") or adapted.name, options=options or RunOptions()
-        )
+        serving = self.serving(adapt(source), path=path, name=name, options=options)
+        mount = serving.mount
         about = AboutRoutes(
             self.log,
             mount,
@@ -151,7 +150,6 @@ class Unspool:
             max_body_bytes=self._max_body_bytes,
             on_feedback=self._on_feedback,
         )
-        serving = Serving(self.runner, mount, path=path, max_body_bytes=self._max_body_bytes, heartbeat=self._heartbeat)
         others = protocol_routes(serving, wanted)
         app.router.routes.extend(self._routes(serving, about, others))
         self._mounted.append(Mounted(app, path, mount.name))
@@ -161,6 +159,17 @@ class Unspool:
         self._tie_to(app)
         if isinstance(app, FastAPI):
             describe(app, path, name=mount.name, others=others)
+
+    def serving(
+        self, source: Source, *, path: str, name: str | None = None, options: RunOptions | None = None
+    ) -> Serving:
+        """Give ``source`` a place in the log without any routes: for those of other servers' protocols.
+
+        Raises:
+            ValueError: The name is taken.
+        """
+        mount = self.runner.mount(source, name=name or path.strip("/") or source.name, options=options or RunOptions())
+        return Serving(self.runner, mount, path=path, max_body_bytes=self._max_body_bytes, heartbeat=self._heartbeat)
 
     def add_playground(self, app: Starlette, *, title: str | None = None, model: str = "", note: str = "") -> None:
         """Serve the playground at ``/`` of ``app``, for all that is mounted there.
@@ -185,7 +194,7 @@ class Unspool:
         title = title or own or (agents[0].name if agents else "Unspool")
         return PlaygroundConfig(title=title, agents=agents, model=model, note=note)
 
-    def _routes(self, serving: Serving, about: AboutRoutes, others: RouteTable) -> list[BaseRoute]:
+    def _routes(self, serving: Serving, about: AboutRoutes, others: Sequence[ProtocolRoute]) -> list[BaseRoute]:
         mount, path = serving.mount, serving.path
         native = NativeRoutes(serving)
         table: RouteTable = [
@@ -204,13 +213,13 @@ class Unspool:
             ("GET", "/schemas", about.schemas),
             ("POST", "/feedback", about.feedback),
             ("POST", "/tickets", about.ticket),
-            *others,
+            *[(route.method, route.path, route.handler) for route in others],
         ]
-        with_ticket = self._tickets.or_else(self._authenticate, mount=mount.name)
+        with_ticket = self._tickets.or_else(self.authenticate, mount=mount.name)
         routes: list[BaseRoute] = []
         for method, suffix, handler in table:
             streams = (method, suffix) in _TAKE_TICKETS
-            who = with_ticket if streams else self._authenticate
+            who = with_ticket if streams else self.authenticate
             route = Route(path + suffix, Endpoint(handler, who), methods=[method])
             route.methods = {method}  # Starlette adds HEAD to GET; a HEAD of a stream would start or hold a run
             routes.append(route)

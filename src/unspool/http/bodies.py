@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -11,8 +12,17 @@ from unspool.errors import InvalidInput, MalformedBody, TooLarge
 
 T = TypeVar("T")
 
-Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._~-]{1,128}\Z")]
-"""An id that a client may choose: 1 to 128 of ``A-Z a-z 0-9 . _ ~ -``."""
+Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._~-]{1,128}$(?!\n)")]
+"""An id that a client may choose: 1 to 128 of ``A-Z a-z 0-9 . _ ~ -``.
+
+The pattern is in schemas, too, and means the same in JavaScript, which has no ``\\Z``.
+"""
+
+MAX_DEPTH = 200
+"""Arrays and objects of a request in one another. What is deeper could be read, and then not be written."""
+
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 
 MAX_BATCH = 100
 """Inputs of one ``/batch`` request."""
@@ -85,7 +95,7 @@ async def read_body(request: Request, kind: type[T], *, limit: int) -> T:
 
     Raises:
         TooLarge: It has more than ``limit`` bytes. No more than that is read.
-        MalformedBody: It is not JSON in UTF-8.
+        MalformedBody: It is not JSON in UTF-8, or nested more than 200 levels deep.
         InvalidInput: A field is missing, unknown or of the wrong type; the message says which.
     """
     declared = request.headers.get("content-length", "")
@@ -105,11 +115,23 @@ async def read_body(request: Request, kind: type[T], *, limit: int) -> T:
 def decode_json(data: bytes | bytearray | str, kind: type[T]) -> T:
     """Return ``data`` as ``kind``. Raises as :func:`read_body` does."""
     try:
-        return msgspec.json.decode(data, type=kind)
+        decoded = msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as exc:
         raise InvalidInput(f"the request is not valid: {exc}") from exc
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise MalformedBody("the request body is not valid JSON in UTF-8") from exc
+    if _depth(data.encode() if isinstance(data, str) else data) > MAX_DEPTH:
+        raise MalformedBody(f"the request is nested more than {MAX_DEPTH} levels deep")
+    return decoded
+
+
+def _depth(data: bytes | bytearray) -> int:
+    """How deep valid JSON is nested, or less than ``MAX_DEPTH`` where that is seen without a closer look."""
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return 0
+    quoted = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    steps = b"".join(quoted.split(b'"')[::2]).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
 
 
 def valid_id(value: str | None, what: str) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import anyio
-import msgspec
 from anyio import CapacityLimiter
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -15,7 +14,7 @@ from unspool.access import Principal
 from unspool.errors import CursorUnknown, InvalidInput, RunFailed, ThreadNotFound, UnspoolError
 from unspool.eventlog import Run
 from unspool.events import Error
-from unspool.http.bodies import BatchBody, ResumeBody, StartBody, valid_id, whole_number
+from unspool.http.bodies import BatchBody, ResumeBody, StartBody, decode_json, valid_id, whole_number
 from unspool.http.problems import json_response, problem_of
 from unspool.http.resuming import resumption
 from unspool.http.serving import Serving
@@ -30,7 +29,7 @@ from unspool.http.views import (
     thread_view,
 )
 from unspool.runs import RunRequest, new_run_id
-from unspool.wire import Codec, NativeNdjson, NativeSse, parse_cursor
+from unspool.wire import Codec, Cursor, NativeNdjson, NativeSse, parse_cursor
 from unspool.wire.shapes import SHAPES, ShapeSse
 
 PAGE = 50
@@ -194,19 +193,17 @@ class NativeRoutes:
     ) -> Response:
         _coalescing(request.query_params)  # refused before anything is started
         _codec(request, None)
+        if body.run_id is None and "idempotency-key" not in request.headers:
+            _check_no_cursor(request)
         run = await self._serving.start(request, principal, _request_of(body), run_id=body.run_id)
         return await self._follow(request, run, with_run_id=with_run_id)
 
     async def _follow(self, request: Request, run: Run, *, with_run_id: bool) -> Response:
-        after = _after(request, run)
         tokens, milliseconds = _coalescing(request.query_params)
-        await self._log.read(run.id, after=after, limit=1)  # refuses a cursor before the first byte
-        if run.ended and after == run.last_seq and after > 0:
-            return Response(status_code=204, headers={"Unspool-Run-Id": run.id, "Cache-Control": "no-cache"})
-        return self._serving.follow(
+        return await self._serving.follow_from(
+            request,
             run,
             _codec(request, run.id if with_run_id else None),
-            after=after,
             headers={"Content-Location": f"{request.scope.get('root_path', '')}{self._path}/runs/{run.id}/stream"},
             coalesce_tokens=tokens,
             coalesce_ms=milliseconds,
@@ -230,15 +227,11 @@ def _request_of(body: StartBody) -> RunRequest:
     return RunRequest(input=body.input, thread_id=body.thread_id, config=body.config, replaces=body.replaces)
 
 
-def _after(request: Request, run: Run) -> int:
-    """Where to begin. The header wins: EventSource keeps the old URL when it reconnects."""
+def _check_no_cursor(request: Request) -> None:
+    """Refuse the position of a run in the request for a new one, which has none to go on from."""
     text = request.headers.get("last-event-id") or request.query_params.get("after")
-    if not text:
-        return 0
-    cursor = parse_cursor(text)
-    if cursor.run_id not in {None, run.id}:
-        raise CursorUnknown(asked=text[:200], last=run.last_seq)
-    return cursor.seq
+    if text and parse_cursor(text) != Cursor(None, 0):
+        raise CursorUnknown(asked=text[:200], last=0)
 
 
 def _codec(request: Request, run_id: str | None) -> Codec:
@@ -279,13 +272,13 @@ def _text_or_json(text: str) -> Any:
     if text[:1] not in {"{", "["}:
         return text
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+        return decode_json(text, object)
+    except InvalidInput:
         return text
 
 
 def _config(query: QueryParams) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(query.get("config", "{}"), type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as exc:
+        return decode_json(query.get("config", "{}"), dict[str, Any])
+    except InvalidInput as exc:
         raise InvalidInput("the query parameter `config` must be a JSON object") from exc

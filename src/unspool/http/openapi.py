@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +10,7 @@ from fastapi import FastAPI
 
 from unspool.events import KnownEvent, Snapshot
 from unspool.http.bodies import BatchBody, FeedbackBody, ResumeBody, StartBody
-from unspool.http.endpoints import RouteTable
+from unspool.http.operations import ProtocolRoute, body_types, described
 from unspool.http.problems import MEDIA_TYPE, Problem
 from unspool.http.views import (
     BatchView,
@@ -48,23 +46,27 @@ _STREAM = (
 )
 
 
-def describe(app: FastAPI, path: str, *, name: str, others: RouteTable = ()) -> None:
+def describe(app: FastAPI, path: str, *, name: str, others: Sequence[ProtocolRoute] = ()) -> None:
     """Add the native routes of one mount, and those of ``others``, to the document that ``app.openapi()`` makes."""
     inner: Callable[[], dict[str, Any]] = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = inner()
         if path + "/stream" not in document.setdefault("paths", {}):
-            document["paths"].update({**_paths(path, name), **_other_paths(path, name, others)})
-            document.setdefault("components", {}).setdefault("schemas", {}).update(_components())
+            schemas, components = _schemas(body_types(others))
+            of_others = {path + suffix: about for suffix, about in described(others, name, schemas).items()}
+            document["paths"].update({**_paths(path, name), **of_others})
+            document.setdefault("components", {}).setdefault("schemas", {}).update(components)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # what FastAPI's documentation says to do
 
 
-def _components() -> dict[str, Any]:
-    _, components = msgspec.json.schema_components([*_BODIES, *_VIEWS, KnownEvent], ref_template=_REF)
-    return {f"Unspool.{name}": schema for name, schema in components.items()}
+def _schemas(bodies: Sequence[Any]) -> tuple[Mapping[Any, dict[str, Any]], dict[str, Any]]:
+    """The schemas of our own types and of ``bodies``, by type; and the components that they refer to."""
+    types = [*_BODIES, *_VIEWS, *bodies, KnownEvent]
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    return dict(zip(types, schemas, strict=True)), {f"Unspool.{name}": schema for name, schema in components.items()}
 
 
 def _paths(path: str, name: str) -> dict[str, Any]:
@@ -164,21 +166,6 @@ def _paths(path: str, name: str) -> dict[str, Any]:
             "post": operation("Get a ticket for streams that cannot send headers", _json("TicketView"))
         },
     }
-
-
-def _other_paths(path: str, name: str, table: RouteTable) -> dict[str, Any]:
-    """Routes whose bodies and streams their own protocols define: what they do is in their handlers' docstrings."""
-    found: dict[str, dict[str, Any]] = {}
-    for method, suffix, handler in table:
-        summary = (inspect.getdoc(handler) or "").partition(": ")[2].partition("\n")[0]
-        inside = [_path_parameter(part, "Of the client's.") for part in re.findall(r"\{(\w+)\}", suffix)]
-        found.setdefault(path + suffix, {})[method.lower()] = {
-            "tags": [name],
-            "summary": summary,
-            "parameters": inside,
-            "responses": {"200": {"description": "As the protocol says."}, "default": {"description": "A refusal."}},
-        }
-    return found
 
 
 def _ref(name: str) -> dict[str, Any]:

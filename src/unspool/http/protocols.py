@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from unspool.http import ag_ui, ai_sdk
-from unspool.http.endpoints import RouteTable
+from unspool.http.operations import ProtocolRoute
 from unspool.http.serving import Serving
 
-PROTOCOLS: Mapping[str, Callable[[Serving], RouteTable]] = {
+PROTOCOLS: Mapping[str, Callable[[Serving], Sequence[ProtocolRoute]]] = {
     "ai-sdk": ai_sdk.routes,
     "ag-ui": ag_ui.routes,
 }
@@ -28,6 +28,6 @@ def known_protocols(names: Sequence[str] | None) -> Sequence[str]:
     return wanted
 
 
-def protocol_routes(serving: Serving, names: Sequence[str]) -> RouteTable:
+def protocol_routes(serving: Serving, names: Sequence[str]) -> Sequence[ProtocolRoute]:
     """The routes of the protocols named."""
     return [route for name in names for route in PROTOCOLS[name](serving)]

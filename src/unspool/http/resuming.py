@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -11,6 +12,9 @@ from unspool.eventlog import EventLog, Run
 from unspool.http.bodies import ResumeBody
 from unspool.http.views import transcript_of
 from unspool.runs import RunRequest
+
+RUNS = 200
+"""How many runs of a thread are looked at, from its newest on."""
 
 
 async def resumption(log: EventLog, interrupted: Run, body: ResumeBody) -> RunRequest:
@@ -31,6 +35,24 @@ async def resumption(log: EventLog, interrupted: Run, body: ResumeBody) -> RunRe
         resumes=interrupted.id,
         answer=_answers(body, [interrupt.interrupt_id for interrupt in transcript.interrupts]),
     )
+
+
+async def answer_key(log: EventLog, wanted: RunRequest, *, owner: str, source: str) -> str:
+    """The idempotency key of an answer that came without one, so that what is answered twice goes on once.
+
+    Where a run carries an answer already, it is that run's. Else it is a new one, which no header can hold.
+    Answers that failed, were cancelled or replaced do not count.
+    """
+    runs = await log.list(owner, source=source, thread_id=wanted.thread_id, limit=RUNS)
+    answers = [
+        run
+        for run in takewhile(lambda run: run.id != wanted.resumes, runs)
+        if RunRequest.decoded(run.request).resumes == wanted.resumes
+    ]
+    for run in answers:
+        if run.status not in {"failed", "cancelled"} and run.replaced_by is None and run.idempotency_key is not None:
+            return run.idempotency_key
+    return f"{wanted.resumes}\n{len(answers)}"
 
 
 def _answers(body: ResumeBody, pending: list[str]) -> dict[str, Any]:

@@ -10,14 +10,15 @@ from starlette.responses import Response
 
 from unspool.access import Principal
 from unspool.closing import opened
-from unspool.errors import InvalidInput
+from unspool.errors import CursorUnknown, IdempotencyConflict, InvalidInput, RunConflict
 from unspool.eventlog import Run
 from unspool.events import Transcript
 from unspool.http.bodies import read_body
 from unspool.http.follower import FollowerResponse, followed
 from unspool.http.owned import owned_run
+from unspool.http.resuming import answer_key
 from unspool.runs import Mount, Runner, RunRequest
-from unspool.wire import Codec
+from unspool.wire import Codec, parse_cursor
 
 T = TypeVar("T")
 
@@ -52,11 +53,24 @@ class Serving:
     async def start(
         self, request: Request, principal: Principal, wanted: RunRequest, *, run_id: str | None = None
     ) -> Run:
-        """Start a run, or find the one that the same request started before; ``Idempotency-Key`` is honoured."""
-        key = request.headers.get("idempotency-key")
-        if key is not None and not 0 < len(key) <= 255:
+        """Start a run, or find the one that the same request started before; ``Idempotency-Key`` is honoured.
+
+        The interrupts of a run are answered once: the same answer finds the run that carries it, and another one is
+        a RunConflict, unless that run failed, was cancelled or replaced.
+        """
+        key = given = request.headers.get("idempotency-key")
+        if given is not None and not 0 < len(given) <= 255:
             raise InvalidInput("Idempotency-Key must have 1 to 255 characters")
-        created = await self.runner.start(self.mount, wanted, owner=principal.id, run_id=run_id, idempotency_key=key)
+        if given is None and wanted.resumes is not None:
+            key = await answer_key(self.log, wanted, owner=principal.id, source=self.mount.name)
+        try:
+            created = await self.runner.start(
+                self.mount, wanted, owner=principal.id, run_id=run_id, idempotency_key=key
+            )
+        except IdempotencyConflict as exc:
+            if given is not None:
+                raise
+            raise RunConflict("the run was answered already, in another way") from exc
         return created.run
 
     def follow(
@@ -81,6 +95,25 @@ class Serving:
             coalesce_ms=coalesce_ms,
         )
 
+    async def follow_from(
+        self,
+        request: Request,
+        run: Run,
+        codec: Codec,
+        *,
+        headers: Mapping[str, str] | None = None,
+        coalesce_tokens: int = 0,
+        coalesce_ms: int = 0,
+    ) -> Response:
+        """Follow from behind the request's cursor on; 204 where the run has ended and all of it was seen."""
+        after = _after(request, run)
+        await self.log.read(run.id, after=after, limit=1)  # refuses a cursor before the first byte
+        if run.ended and after == run.last_seq and after > 0:
+            return Response(status_code=204, headers={"Unspool-Run-Id": run.id, "Cache-Control": "no-cache"})
+        return self.follow(
+            run, codec, after=after, headers=headers, coalesce_tokens=coalesce_tokens, coalesce_ms=coalesce_ms
+        )
+
     async def finished(self, run: Run) -> Transcript:
         """Wait for the end of ``run``, and return what it came to."""
         transcript = Transcript()
@@ -89,3 +122,14 @@ class Serving:
                 for record in batch:
                     transcript.fold(record)
         return transcript
+
+
+def _after(request: Request, run: Run) -> int:
+    """Where to begin: ``Last-Event-ID``, or ``?after=``. The header wins, as EventSource keeps the old URL."""
+    text = request.headers.get("last-event-id") or request.query_params.get("after")
+    if not text:
+        return 0
+    cursor = parse_cursor(text)
+    if cursor.run_id not in {None, run.id}:
+        raise CursorUnknown(asked=text[:200], last=run.last_seq)
+    return cursor.seq

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from fastapi.exceptions import RequestValidationError
@@ -21,12 +21,6 @@ from unspool.langserve.inputs import Inputs
 from unspool.sources import adapt
 from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source
 from unspool.sources.langchain.runnables import LangChainSource, takes
-
-Configure = Callable[[Request, dict[str, Any], str], Awaitable[RunnableConfig]]
-"""What a run is called with: of the request, the client's config, and the config hash. Raises HTTPException."""
-
-AT = "/playground/agent"
-"""Where it is, behind the runnable's own path."""
 
 _config: ContextVar[RunnableConfig] = ContextVar("config of the run that a request starts")
 
@@ -72,21 +66,29 @@ class ConfiguredSource(Source):
 
 
 class Configured(Response):
-    """A handler of the native protocol as a response, with the config for the run that it may start."""
+    """What an app of the native protocol answers, with the config for the run that it may start.
 
-    def __init__(self, app: ASGIApp, request: Request, body: bytes, config: RunnableConfig | None) -> None:
+    Args:
+        app: Answers.
+        request: The request.
+        body: Its body, which was read.
+        config: For the run.
+        at: The part of the request's path where ``app`` is.
+    """
+
+    def __init__(self, app: ASGIApp, request: Request, body: bytes, config: RunnableConfig | None, *, at: str) -> None:
         super().__init__()
         self._app = app
         self._request = request
         self._body: bytes | None = body
         self._for_run = config
+        self._at = at
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._for_run is not None:
             _config.set(self._for_run)
-        base = scope["path"][: scope["path"].rindex(AT) + len(AT)]  # what the links that it answers with begin with
-        await self._app({**scope, "root_path": base}, self._receive, send)
+        await self._app({**scope, "root_path": self._at}, self._receive, send)
 
     async def _receive(self) -> Message:
         """The body once more, and then what follows it."""
@@ -94,27 +96,3 @@ class Configured(Response):
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
         return await self._request.receive()
-
-
-async def configured(app: ASGIApp, request: Request, configure: Configure | None, config_hash: str) -> Response:
-    """Answer a request of the native protocol.
-
-    Args:
-        app: Answers.
-        request: The request.
-        configure: Where it starts a run.
-        config_hash: Of the address.
-
-    Raises:
-        HTTPException: The server does not let it start a run like that.
-    """
-    body = await request.body()
-    if configure is None:
-        return Configured(app, request, body, None)
-    try:
-        sent: object = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        sent = None  # the native protocol has its own words for it
-    config: object = cast("dict[str, Any]", sent).get("config") if isinstance(sent, dict) else None
-    asked = cast("dict[str, Any]", config) if isinstance(config, dict) else {}
-    return Configured(app, request, body, await configure(request, asked, config_hash))

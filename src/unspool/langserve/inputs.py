@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from typing import Any, TypeVar, cast
@@ -55,6 +56,8 @@ async def read_body(request: Request, kind: type[Body]) -> Body:
     """Return the body of ``request``, which may be read again. Raises RequestValidationError."""
     try:
         body = await request.json()
+        if b"\\ud" in (await request.body()).lower():  # half a character, which no answer could hold
+            json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as exc:
         raise RequestValidationError(["Invalid JSON body"]) from exc
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -14,10 +13,12 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from unspool.http.app import Unspool
 from unspool.langserve.api_handler import APIHandler
 from unspool.langserve.config import PerRequestConfigModifier
 from unspool.langserve.endpoints import EndpointName, chosen
-from unspool.langserve.playground import add_playground
+from unspool.langserve.owner import unspool_of
+from unspool.langserve.preparing import is_hosted
 from unspool.langserve.schema import (
     Feedback,
     PublicTraceLink,
@@ -49,6 +50,7 @@ def add_routes(
     playground_type: Literal["default", "chat"] = "default",
     astream_events_version: Literal["v1", "v2"] = "v2",
     serializer: Serializer | None = None,
+    unspool: Unspool | None = None,
 ) -> None:
     """Serve ``runnable`` at ``path``, for the clients of LangServe.
 
@@ -72,6 +74,8 @@ def add_routes(
         playground_type: Both are the same here.
         astream_events_version: Of LangChain's events.
         serializer: Makes JSON of outputs.
+        unspool: Keeps the runs of the playground, and those of clients that send ``Unspool-Resume: 1``: with its log,
+            and its ``authenticate``. Default: one in memory, for each app, or for each router.
 
     Raises:
         TypeError: It is not a runnable.
@@ -80,7 +84,9 @@ def add_routes(
     """
     on = chosen(enabled_endpoints, disabled_endpoints)
     if enable_feedback_endpoint is None:
-        enable_feedback_endpoint = os.environ.get("HOSTED_LANGSERVE_ENABLED") == "true"
+        enable_feedback_endpoint = is_hosted()
+    if isinstance(app, FastAPI):
+        _check_free(app, path)
     handler = APIHandler(
         runnable,
         path=path,
@@ -97,9 +103,10 @@ def add_routes(
         playground_type=playground_type,
         astream_events_version=astream_events_version,
         serializer=serializer,
+        unspool=unspool_of(app, unspool),
     )
     if isinstance(app, FastAPI):
-        _claim(app, path)
+        app.state.langserve_paths = {*_taken(app), path}
         name = path.strip("/")
         app.openapi_tags = [
             *(app.openapi_tags or []),
@@ -109,18 +116,21 @@ def add_routes(
     routes = _Routes(app, handler, path, list(dependencies or ()), on)
     routes.add_schemas()
     routes.add_runs()
+    routes.add_kept_streams()
     routes.add_playground()
     routes.add_langsmith(feedback=enable_feedback_endpoint, trace_links=enable_public_trace_link_endpoint)
 
 
-def _claim(app: FastAPI, path: str) -> None:
-    taken: set[str] = getattr(app.state, "langserve_paths", set())
-    if path in taken:
+def _taken(app: FastAPI) -> set[str]:
+    return getattr(app.state, "langserve_paths", set())
+
+
+def _check_free(app: FastAPI, path: str) -> None:
+    if path in _taken(app):
         raise ValueError(
             f"A runnable already exists at path: {path}. If adding multiple runnables make sure they have different "
             "paths."
         )
-    app.state.langserve_paths = {*taken, path}
 
 
 Handle = Callable[..., Awaitable[Any]]
@@ -165,16 +175,21 @@ class _Routes:
                 self._add(name, _schema(handle, hashed=hashed), hashed=hashed, method="GET")
 
     def add_playground(self) -> None:
-        prefixes = [self._path + (_WITH_HASH if hashed else "") for hashed in self._variants("playground")]
-        if prefixes:
-            add_playground(
-                self._app,
-                self._handler.agent(),
-                self._handler.configure,
-                prefixes=prefixes,
-                name=self._path.strip("/") or "agent",
-                dependencies=self._dependencies,
-            )
+        for hashed in self._variants("playground"):
+            for method in ("GET", "POST"):
+                self._add(
+                    "playground/{file_path:path}",
+                    _page(self._handler, hashed=hashed),
+                    hashed=hashed,
+                    method=method,
+                    documented=False,
+                )
+
+    def add_kept_streams(self) -> None:
+        """Where clients come back to the streams that are kept."""
+        if self._on & {"stream", "stream_log", "stream_events"}:
+            self._plain("/runs/{run_id}/stream", self._handler.follow_run, "GET")
+            self._plain("/runs/{run_id}/cancel", self._handler.cancel_run, "POST")
 
     def add_langsmith(self, *, feedback: bool, trace_links: bool) -> None:
         handler = self._handler
@@ -236,6 +251,16 @@ def _real(handle: Handle, *, hashed: bool) -> Handle:
     async def endpoint_with_hash(request: Request, config_hash: str) -> Response:
         answer: Response = await handle(request, config_hash=config_hash)
         return answer
+
+    return endpoint_with_hash if hashed else endpoint
+
+
+def _page(handler: APIHandler, *, hashed: bool) -> Handle:
+    async def endpoint(request: Request, file_path: str) -> Response:
+        return await handler.playground(file_path, request)
+
+    async def endpoint_with_hash(request: Request, file_path: str, config_hash: str) -> Response:
+        return await handler.playground(file_path, request, config_hash=config_hash)
 
     return endpoint_with_hash if hashed else endpoint
 

@@ -343,7 +343,10 @@ class Execution:
             try:
                 await self._writer.flushed()
             except WriteStopped as stopped:
-                logger.warning("run %s: its end could not be written (%s)", self.run.id, stopped.reason)
+                if stopped.reason == "gap":
+                    await self._write_log_lost()
+                else:
+                    logger.warning("run %s: its end could not be written (%s)", self.run.id, stopped.reason)
 
     async def _write_log_lost(self) -> None:
         """End a run whose log forgot committed records, after what is left of it. The hole is never papered over."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
@@ -21,6 +24,12 @@ BUFFER_EVENTS = 512
 BUFFER_BYTES = 1024 * 1024
 """Bytes that may wait for the log before the source has to."""
 
+GATHER_SECONDS = 0.002
+"""How soon after an append began the next one may begin, while the source brings more."""
+
+GATHER_TURNS = 4
+"""Turns of the event loop that may bring nothing before what is there goes. A graph needs some for each token."""
+
 LOG_RETRY_SECONDS = 30.0
 """How long a log that does not answer is tried again before the run is given up."""
 
@@ -36,8 +45,10 @@ class WriteStopped(Exception):
 class Writer:
     """The one that writes a run's events, for one owner and epoch.
 
-    Natural batching: whatever was put while the last append was under way goes as the next one. Nothing waits
-    on a timer. The source feels the log only when the buffer is full.
+    Natural batching: whatever was put while the last append was under way goes as the next one. A source that brings
+    more with every few turns of the event loop is let go on for 2 ms: what it says costs one append and one write to
+    each follower, and not as many as there are tokens. An event that comes alone goes at once. Nothing waits on a
+    timer. The source feels the log only when the buffer is full.
 
     Args:
         log: Where to.
@@ -67,6 +78,7 @@ class Writer:
         self._buffer: list[bytes] = []
         self._bytes = 0
         self._writing = 0
+        self._began = -math.inf  # the last append
         self._work = anyio.Event()
         self._progress = anyio.Event()
         self.stopped: WriteStopped | None = None
@@ -129,12 +141,23 @@ class Writer:
                 if not self._buffer:
                     self._work = anyio.Event()
                     await self._work.wait()
+                await self._gather()
                 await self._write_batch()
                 self._progress.set()
         except WriteStopped as stopped:
             self.stopped = stopped
             self._progress.set()
             self._on_stop(stopped)
+
+    async def _gather(self) -> None:
+        """Let a source that is faster than the appends go on, for as long as turns of the event loop bring more."""
+        due = self._began + GATHER_SECONDS
+        seen, quiet = len(self._buffer), 0
+        while quiet < GATHER_TURNS and time.monotonic() < due:
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if len(self._buffer) == seen else 0
+            seen = len(self._buffer)
+        self._began = time.monotonic()
 
     async def _write_batch(self) -> None:
         batch, self._buffer, self._bytes = self._buffer, [], 0

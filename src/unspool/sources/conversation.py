@@ -20,20 +20,65 @@ NOT_COMPLETED = "The call was not completed."
 _CAN = 'an input must be text, or {"messages": [{"role": "user", "content": …}, …]}'
 
 
+_TEXT_BLOCK = {
+    "type": "object",
+    "properties": {"type": {"const": "text"}, "text": {"type": "string", "minLength": 1}},
+    "required": ["type", "text"],
+}
+
+_IMAGE_BLOCK = {
+    "type": "object",
+    "properties": {"type": {"const": "image"}, "url": {"type": "string"}},
+    "required": ["type", "url"],
+}
+
+_CALL = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "function": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string"},
+                "arguments": {"type": ["object", "string"], "contentMediaType": "application/json"},
+            },
+            "required": ["name", "arguments"],
+        },
+    },
+    "required": ["id", "function"],
+}
+
+_MESSAGE = {
+    "type": "object",
+    "properties": {
+        "role": {"enum": ["user", "assistant"]},
+        "content": {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "minItems": 1, "items": {"anyOf": [_TEXT_BLOCK, _IMAGE_BLOCK]}},
+            ]
+        },
+        "tool_calls": {"type": "array", "items": _CALL},
+    },
+    "required": ["role", "content"],
+}
+
 CHAT_SCHEMAS = Schemas(
     input={
         "anyOf": [
-            {"type": "string"},
+            {"type": "string", "minLength": 1},
             {
                 "type": "object",
-                "properties": {"messages": {"type": "array", "items": {"type": "object"}}},
+                "properties": {"messages": {"type": "array", "items": _MESSAGE, "minItems": 1}},
                 "required": ["messages"],
             },
         ]
     },
     config={"type": "object", "additionalProperties": False},
 )
-"""What sources take whose input is a chat."""
+"""What all sources take whose input is a chat. They take more, which a schema cannot tell from what they refuse: other
+files, as far as the model does; the answers of tools, to calls in messages before them; messages of LangChain's form.
+"""
 
 
 async def conversation(call: Call, *, system: bool = False) -> list[Message]:

@@ -138,7 +138,6 @@ class ModelServer:
         self._changed = threading.Condition()
         self._stalled: list[Request] = []
         self._left: list[Request] = []
-        self._released = False
         self._mistake: Exception | None = None
         self._ready = threading.Event()
         self._connections: dict[_Connection, asyncio.Task[Any]] = {}
@@ -187,7 +186,6 @@ class ModelServer:
 
     def release(self) -> None:
         """Let the answers that stand at a ``Stall`` go on, and later ones not stall."""
-        self._released = True
         self._loop.call_soon_threadsafe(self._go.set)
 
     def wait_stalled(self, count: int = 1, *, timeout: float = WAIT_SECONDS) -> Request:
@@ -353,8 +351,6 @@ class ModelServer:
         return True
 
     async def _hold(self, connection: _Connection, request: Request) -> None:
-        if self._released:
-            return
         with self._changed:
             self._stalled.append(request)
             self._changed.notify_all()

@@ -13,7 +13,7 @@ import msgspec
 
 from unspool.errors import InvalidInput
 from unspool.events import Interrupt
-from unspool.wire.ag_ui_fields import OpenCall
+from unspool.wire.ag_ui_tools import OpenCall
 
 _CAN = (
     'the payload of an approval is {"approved": true}, with "editedArgs" if it allows that, or '

@@ -1,7 +1,4 @@
-"""What a run has said to an AG-UI client, so that a retry can take a part of it back.
-
-AG-UI's word for that is ``MESSAGES_SNAPSHOT``: all messages that count, those of the thread before the run included.
-"""
+"""What a run says to an AG-UI client: messages, reasoning, tool calls and their results, each with its text so far."""
 
 from __future__ import annotations
 
@@ -12,39 +9,40 @@ from typing import Any, Literal
 
 import msgspec
 
+from unspool.wire.ag_ui_fields import frame
+
 Kind = Literal["text", "reasoning", "call", "result"]
 
 
 class Growing:
     """Text that grows by JSON string literals, and can be cut back to a seq. A few bytes beside the text itself."""
 
-    __slots__ = ("_ends", "_literals", "_seqs")
+    __slots__ = ("_literals", "_seqs")
 
     def __init__(self) -> None:
         self._literals = bytearray()
         self._seqs = array("Q")
-        self._ends = array("Q")
 
-    def add(self, seq: int, literal: bytes) -> None:
-        """Append what the record ``seq`` said."""
-        literals = self._literals
-        literals += literal
-        literals += b","
-        self._seqs.append(seq)
-        self._ends.append(len(literals))
+    def add(self, seqs: Sequence[int], literals: Sequence[bytes]) -> None:
+        """Append what the records ``seqs`` said, a literal each."""
+        self._seqs.extend(seqs)
+        self._literals += b",".join(literals)
+        self._literals += b","
 
     def cut(self, keep_seq: int) -> None:
         """Forget what came after ``keep_seq``."""
-        count = bisect_right(self._seqs, keep_seq)
-        del self._literals[self._ends[count - 1] if count else 0 :]
-        del self._seqs[count:]
-        del self._ends[count:]
+        kept = msgspec.json.decode(self._list(), type=list[msgspec.Raw])[: bisect_right(self._seqs, keep_seq)]
+        del self._seqs[len(kept) :]
+        self._literals = bytearray(b"".join([bytes(literal) + b"," for literal in kept]))
+
+    def _list(self) -> bytes:
+        return b"[" + self._literals[:-1] + b"]"
 
     def __bool__(self) -> bool:
         return bool(self._seqs)
 
     def __str__(self) -> str:
-        return "".join(msgspec.json.decode(b"[" + self._literals[:-1] + b"]", type=list[str]))
+        return "".join(msgspec.json.decode(self._list(), type=list[str]))
 
 
 class Said:
@@ -93,35 +91,35 @@ class Said:
         return self.seq <= keep_seq or self.kind == "reasoning"
 
 
-def beginning(said: Said) -> list[dict[str, Any]]:
-    """The events that tell a client that this begins, or goes on."""
+def beginning(said: Said) -> bytes:
+    """What tells a client that this begins, or goes on."""
     if said.kind == "text":
         named = {} if said.name is None else {"name": said.name}
-        return [{"type": "TEXT_MESSAGE_START", "messageId": said.id, "role": said.role, **named}]
+        return frame("TEXT_MESSAGE_START", messageId=said.id, role=said.role, **named)
     if said.kind == "reasoning":
-        return [
-            {"type": "REASONING_START", "messageId": said.id},
-            {"type": "REASONING_MESSAGE_START", "messageId": said.id, "role": "reasoning"},
-        ]
-    called = {"toolCallId": said.id, "toolCallName": said.name, "parentMessageId": said.parent}
-    return [{"type": "TOOL_CALL_START", **called}]
+        start = frame("REASONING_START", messageId=said.id)
+        return start + frame("REASONING_MESSAGE_START", messageId=said.id, role="reasoning")
+    return frame("TOOL_CALL_START", toolCallId=said.id, toolCallName=said.name, parentMessageId=said.parent)
 
 
-def ending(said: Said) -> list[dict[str, Any]]:
-    """The events that tell a client that this ends."""
+def continuing(said: Said) -> bytes:
+    """What tells a client that this grows, up to the JSON of the text that is added."""
+    kind, key = _CONTENT[said.kind]
+    return b'data: {"type":"%b","%b":%b,"delta":' % (kind, key, msgspec.json.encode(said.id))
+
+
+def ending(said: Said) -> bytes:
+    """What tells a client that this ends."""
     if said.kind == "text":
-        return [{"type": "TEXT_MESSAGE_END", "messageId": said.id}]
+        return frame("TEXT_MESSAGE_END", messageId=said.id)
     if said.kind == "reasoning":
-        return [
-            {"type": "REASONING_MESSAGE_END", "messageId": said.id},
-            {"type": "REASONING_END", "messageId": said.id},
-        ]
-    return [{"type": "TOOL_CALL_END", "toolCallId": said.id}]
+        return frame("REASONING_MESSAGE_END", messageId=said.id) + frame("REASONING_END", messageId=said.id)
+    return frame("TOOL_CALL_END", toolCallId=said.id)
 
 
-def snapshot(before: Sequence[Any], said: Sequence[Said]) -> list[Any]:
-    """The messages of the thread: those ``before`` the run, as the client sent them, and what the run said."""
-    found: list[Any] = list(before)
+def snapshot(said: Sequence[Said]) -> list[dict[str, Any]]:
+    """All of this as messages."""
+    found: list[dict[str, Any]] = []
     mine: dict[str, dict[str, Any]] = {}
     for item in said:
         if item.kind == "call":
@@ -144,3 +142,10 @@ def snapshot(before: Sequence[Any], said: Sequence[Said]) -> list[Any]:
             if item.name is not None:
                 message["name"] = item.name
     return found
+
+
+_CONTENT: dict[Kind, tuple[bytes, bytes]] = {
+    "text": (b"TEXT_MESSAGE_CONTENT", b"messageId"),
+    "reasoning": (b"REASONING_MESSAGE_CONTENT", b"messageId"),
+    "call": (b"TOOL_CALL_ARGS", b"toolCallId"),
+}

@@ -32,6 +32,7 @@ from unspool.wire import ai_sdk_parts as parts
 from unspool.wire.ai_sdk_parts import chunk
 from unspool.wire.ai_sdk_texts import TextParts
 from unspool.wire.ai_sdk_tools import Approval, ToolCalls
+from unspool.wire.ai_sdk_void import Kept
 from unspool.wire.base import Codec
 
 HEADERS: Mapping[str, str] = {"x-vercel-ai-ui-message-stream": "v1"}
@@ -75,15 +76,17 @@ class AiSdkSse(Codec):
         self._replay = replay
         self._texts = TextParts()
         self._messages: dict[str, int] = {}  # those that are open, by where they began
-        self._silent: set[str] = set()  # those that are not the assistant's
+        self._silent: dict[str, int] = {}  # those that are not the assistant's, by where they began
         self._tools = ToolCalls()
-        self._approvals: list[Approval] = []
-        self._interrupts: list[Interrupt] = []
+        self._approvals: Kept[Approval] = Kept()
+        self._interrupts: Kept[Interrupt] = Kept()
         self._answered = False  # whether what is asked here has its answer
-        self._usage = Usage()
+        self._usages: Kept[Usage] = Kept()
+        self._usage = Usage()  # as the client has it
         self._error: Error | None = None
-        self._finish: str | None = None
+        self._finishes: Kept[str | None] = Kept()
         self._filled = False  # whether the step has content
+        self._step_began = 0
         self._step: list[Record] = []  # the records of the step, where it can be reset
 
     @property
@@ -95,7 +98,7 @@ class AiSdkSse(Codec):
     def skip(self, records: Sequence[Record]) -> None:
         self.encode(records)
         self._texts.close_all()
-        self._tools.forget_announced()
+        self._tools.drop()
         self._filled = False
         self._step = []
 
@@ -114,7 +117,10 @@ class AiSdkSse(Codec):
         answered = [parts.question(asked, answered=True) for asked in self._interrupts]
         denied = [self._tools.deny(one.call_id) for one in self._approvals if one.denied_by(run.answer)]
         self._tools.settle()
-        self._approvals, self._interrupts, self._step, self._filled, self._finish = [], [], [], False, None
+        self._usages.settle()
+        self._approvals, self._interrupts, self._finishes = Kept(), Kept(), Kept()
+        self._silent = dict.fromkeys(self._silent, 0)
+        self._messages, self._step, self._filled, self._step_began = {}, [], False, 0
         step = [chunk("start-step"), said, *answered, *denied, chunk("finish-step")]
         return b"".join(step if self._replay else [*answered, *denied])
 
@@ -142,13 +148,14 @@ class AiSdkSse(Codec):
 
     def _on_message_start(self, event: MessageStart, seq: int) -> bytes:
         if event.role != "assistant":
-            self._silent.add(event.message_id)
+            self._silent[event.message_id] = seq
             return b""
         step = b""
         if self._filled and not self._messages and not self._tools.streaming:
             step = self._texts.close_all() + chunk("finish-step") + chunk("start-step")
             self._filled = False
             self._step = self._step[-1:]
+            self._step_began = seq
         self._messages[event.message_id] = seq
         return step
 
@@ -158,8 +165,8 @@ class AiSdkSse(Codec):
         self._filled = True
         return self._texts.add(event)
 
-    def _on_message_end(self, event: MessageEnd, _seq: int) -> bytes:
-        self._finish = event.finish_reason
+    def _on_message_end(self, event: MessageEnd, seq: int) -> bytes:
+        self._finishes.add(event.finish_reason, seq)
         self._messages.pop(event.message_id, None)
         return self._texts.close(event.message_id)
 
@@ -177,12 +184,13 @@ class AiSdkSse(Codec):
     def _on_tool_args(self, event: ToolArgs, _seq: int) -> bytes:
         return self._tools.arguments(event)
 
-    def _on_interrupt(self, event: Interrupt, _seq: int) -> bytes:
-        before = self._texts.close_all() + self._tools.close_arguments()
-        approvals = self._tools.approvals(event)
-        self._approvals.extend(approvals)
+    def _on_interrupt(self, event: Interrupt, seq: int) -> bytes:
+        before = self._texts.close_all()
+        approvals = self._tools.approvals(event, seq)
+        for one in approvals:
+            self._approvals.add(one, seq)
         if not approvals:
-            self._interrupts.append(event)
+            self._interrupts.add(event, seq)
         if self._answered:
             return before
         if not approvals:
@@ -202,9 +210,14 @@ class AiSdkSse(Codec):
             return parts.source(event, seq)
         return self._texts.close_all() + parts.file(event)
 
-    def _on_usage(self, event: Usage, _seq: int) -> bytes:
-        self._usage = parts.summed(self._usage, event)
-        return parts.usage(self._usage)
+    def _on_usage(self, event: Usage, seq: int) -> bytes:
+        self._usages.add(event, seq)
+        return self._used()
+
+    def _used(self) -> bytes:
+        """What the model calls took, if the client has it otherwise."""
+        before, self._usage = self._usage, parts.summed(self._usages)
+        return b"" if self._usage == before else parts.usage(self._usage)
 
     # -- beginning again, and the end -------------------------------------------------------------------
 
@@ -212,27 +225,36 @@ class AiSdkSse(Codec):
         if event.keep_seq == seq - 1:
             return b""
         told = chunk("data-retry", data={"attempt": event.attempt, "reason": event.reason}, transient=True)
-        ended = self._tools.close(after=event.keep_seq)
+        asked = [parts.question(one, answered=True) for one in self._interrupts.after(event.keep_seq)]
+        ended = self._tools.close(after=event.keep_seq) + b"".join(asked)
         if self._resets:
-            return told + ended + self._reset(event.keep_seq)
+            return told + ended + self._reset(event.keep_seq) + self._used()
         ended += self._texts.close_all()
         self._void(event.keep_seq)
+        ended += self._tools.again(self._step_began) + self._used()
         if self._tools.streaming:  # the client looks for the call in the step that it is in
             return ended + told
+        self._step_began = seq
         return ended + chunk("finish-step") + told + chunk("start-step")
 
     def _reset(self, keep_seq: int) -> bytes:
         """Drop the parts of the step, and write those anew that are not void."""
-        kept = [record for record in self._step if record.seq <= keep_seq]
-        first = self._step[0].seq if self._step else keep_seq + 1
+        kept = [record for record in self._step if record.seq <= keep_seq and not parts.is_transient(record)]
+        first = self._step[0].seq
         self._texts.drop()
         self._step = []
         self._void(min(keep_seq, first - 1))
+        self._tools.drop(first)
         return chunk("reset-step") + self.encode(kept)
 
     def _void(self, keep_seq: int) -> None:
         self._tools.void(keep_seq)
-        self._messages = {key: began for key, began in self._messages.items() if began <= keep_seq}
+        for kept in (self._approvals, self._interrupts, self._usages, self._finishes):
+            kept.void(keep_seq)
+        self._messages, self._silent = (
+            {key: began for key, began in messages.items() if began <= keep_seq}
+            for messages in (self._messages, self._silent)
+        )
         self._filled = False
 
     def _on_error(self, event: Error, _seq: int) -> bytes:
@@ -247,7 +269,7 @@ class AiSdkSse(Codec):
     def _reason(self, event: End) -> str:
         if event.status == "interrupted":
             return "tool-calls" if self._approvals else "other"
-        return parts.finish_reason(self._finish)
+        return parts.finish_reason(self._finishes.last)
 
     _APPLY: ClassVar[Mapping[str, Callable[[Any, Any, int], bytes]]] = {
         "message_start": _on_message_start,

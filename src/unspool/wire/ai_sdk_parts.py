@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 import msgspec
 
-from unspool.events import Citation, Data, End, Error, File, Interrupt, StepEnd, StepStart, Usage
+from unspool.events import Citation, Data, End, Error, File, Interrupt, Record, StepEnd, StepStart, Usage
 
 _FINISH = {
     "stop": "stop",
@@ -22,7 +23,24 @@ _FINISH = {
 
 def chunk(kind: str, **fields: Any) -> bytes:
     """One chunk as a server-sent event."""
-    return b"data: %b\n\n" % msgspec.json.encode({"type": kind, **fields})
+    data = msgspec.json.encode({"type": kind, **fields})
+    if b'"__proto__"' in data or b'"constructor"' in data:
+        data = msgspec.json.encode(_accepted(msgspec.json.decode(data)))
+    return b"data: %b\n\n" % data
+
+
+def _accepted(value: Any) -> Any:
+    """JSON without the members that the client takes for an attack, for which it drops the rest of the stream."""
+    if isinstance(value, list):
+        return [_accepted(item) for item in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
+    members = cast("dict[str, Any]", value)
+    return {name: _accepted(item) for name, item in members.items() if not _is_refused(name, item)}
+
+
+def _is_refused(name: str, value: Any) -> bool:
+    return name == "__proto__" or (name == "constructor" and isinstance(value, dict) and "prototype" in value)
 
 
 def source(event: Citation, seq: int) -> bytes:
@@ -60,15 +78,23 @@ def question(event: Interrupt, *, answered: bool = False) -> bytes:
     return chunk("data-interrupt", id=event.interrupt_id, data=value)
 
 
-def summed(before: Usage, event: Usage) -> Usage:
-    """The tokens of two model calls."""
-    return Usage(
-        before.input_tokens + event.input_tokens,
-        before.output_tokens + event.output_tokens,
-        before.total_tokens + event.total_tokens,
-        before.reasoning_tokens + event.reasoning_tokens,
-        before.cached_tokens + event.cached_tokens,
-    )
+def is_transient(record: Record) -> bool:
+    """Whether it is told once, and is no part of the message."""
+    return record.type == "data" and isinstance(event := record.event, Data) and event.transient
+
+
+def summed(usages: Iterable[Usage]) -> Usage:
+    """The tokens of all model calls."""
+    found = Usage()
+    for usage in usages:
+        found = Usage(
+            found.input_tokens + usage.input_tokens,
+            found.output_tokens + usage.output_tokens,
+            found.total_tokens + usage.total_tokens,
+            found.reasoning_tokens + usage.reasoning_tokens,
+            found.cached_tokens + usage.cached_tokens,
+        )
+    return found
 
 
 def usage(event: Usage) -> bytes:

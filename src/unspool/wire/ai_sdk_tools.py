@@ -51,20 +51,45 @@ def actions_of(value: object) -> list[Mapping[str, Any]]:
 
 
 class _Tool:
-    """One call. ``seq``: where it began; ``ended``: where it was answered, 0 until then."""
+    """One call. Each of these is a seq, and 0 until then.
 
-    __slots__ = ("announced", "args", "ended", "name", "pending", "sent", "seq", "streaming", "waiting")
+    Attributes:
+        seq: Where it began.
+        told: Where the client was told of it.
+        called: Where its arguments were complete.
+        asked: Where a person was asked about it.
+        ended: Where it was answered.
+    """
+
+    __slots__ = ("args", "asked", "called", "ended", "name", "pending", "sent", "seq", "streaming", "told", "waiting")
 
     def __init__(self, name: str, seq: int) -> None:
         self.name = name
         self.seq = seq
-        self.args: Any = None
-        self.announced = False
-        self.streaming = False
+        self.told = 0
+        self.called = 0
+        self.asked = 0
         self.ended = 0
+        self.args: Any = None
+        self.begin(0)
+        self.streaming = False
+
+    def begin(self, seq: int) -> None:
+        """The client is told of it, and waits for the arguments."""
+        self.told = seq
+        self.streaming = True
         self.sent = 0
         self.pending: list[str] = []
         self.waiting = 0
+
+    def void(self, keep_seq: int) -> bool:
+        """Forget what came after ``keep_seq``. Return whether the client has something of that."""
+        stale = max(self.called, self.asked, self.ended) > keep_seq
+        if self.called > keep_seq:
+            self.called, self.args = 0, None
+        self.asked = self.asked if self.asked <= keep_seq else 0
+        self.ended = self.ended if self.ended <= keep_seq else 0
+        return stale
 
 
 class ToolCalls:
@@ -76,6 +101,7 @@ class ToolCalls:
 
     def __init__(self) -> None:
         self._calls: dict[str, _Tool] = {}
+        self._stale: list[tuple[str, _Tool]] = []
 
     @property
     def streaming(self) -> bool:
@@ -87,8 +113,12 @@ class ToolCalls:
         if event.call_id in self._calls:
             return b""
         call = self._calls[event.call_id] = _Tool(event.name, seq)
-        call.announced = call.streaming = True
-        return chunk("tool-input-start", toolCallId=event.call_id, toolName=event.name, dynamic=True)
+        return self._begun(event.call_id, call, seq)
+
+    @staticmethod
+    def _begun(call_id: str, call: _Tool, seq: int) -> bytes:
+        call.begin(seq)
+        return chunk("tool-input-start", toolCallId=call_id, toolName=call.name, dynamic=True)
 
     def arguments(self, event: ToolArgs) -> bytes:
         """A fragment of the arguments."""
@@ -111,14 +141,15 @@ class ToolCalls:
         """The arguments are complete."""
         call = self._calls.setdefault(event.call_id, _Tool(event.name, seq))
         call.name = event.name or call.name
-        if call.announced and not call.streaming:
+        if call.called or call.ended:
             return b""
-        call.args = event.args
+        call.args, call.called = event.args, seq
         rest = self._flush(event.call_id, call)
-        return rest + self._announced(event.call_id, call)
+        return rest + self._available(event.call_id, call, seq)
 
-    def _announced(self, call_id: str, call: _Tool) -> bytes:
-        call.announced, call.streaming = True, False
+    @staticmethod
+    def _available(call_id: str, call: _Tool, seq: int) -> bytes:
+        call.told, call.streaming = seq, False
         return chunk("tool-input-available", toolCallId=call_id, toolName=call.name, input=call.args, dynamic=True)
 
     def end(self, event: ToolEnd, seq: int) -> bytes:
@@ -126,15 +157,15 @@ class ToolCalls:
         call = self._calls.setdefault(event.call_id, _Tool("tool", seq))
         if call.ended:
             return b""
-        before = self._flush(event.call_id, call) if call.announced else self._announced(event.call_id, call)
+        before = self._flush(event.call_id, call) if call.told else self._available(event.call_id, call, seq)
         call.ended, call.streaming = seq, False
         if event.error is not None:
             return before + chunk("tool-output-error", toolCallId=event.call_id, errorText=event.error, dynamic=True)
         return before + chunk("tool-output-available", toolCallId=event.call_id, output=event.result, dynamic=True)
 
-    def approvals(self, event: Interrupt) -> list[Approval]:
+    def approvals(self, event: Interrupt, seq: int) -> list[Approval]:
         """The calls that an interrupt asks about. Empty: it asks about something else."""
-        free = [(call_id, call) for call_id, call in self._calls.items() if call.announced and not call.ended]
+        free = [(call_id, call) for call_id, call in self._calls.items() if self._waits(call) and call.called]
         found: list[Approval] = []
         for index, action in enumerate(actions_of(event.value)):
             named = [(call_id, call) for call_id, call in free if call.name == action.get("name")]
@@ -143,6 +174,8 @@ class ToolCalls:
                 return []
             free.remove(same[0])
             found.append(Approval(event.interrupt_id, index, same[0][0]))
+        for one in found:
+            self._calls[one.call_id].asked = seq
         return found
 
     def deny(self, call_id: str) -> bytes:
@@ -153,38 +186,48 @@ class ToolCalls:
     def settle(self) -> None:
         """All that was told is part of an earlier run, which no retry voids."""
         for call in self._calls.values():
-            call.seq = 0
-            call.ended = call.ended and _SETTLED
+            call.seq = call.asked = 0
+            call.told, call.called, call.ended = (at and _SETTLED for at in (call.told, call.called, call.ended))
 
-    def close_arguments(self, *, after: int = 0) -> bytes:
-        """End the calls begun after a seq whose arguments were cut off."""
-        return self._fail([pair for pair in self._calls.items() if pair[1].streaming and pair[1].seq > after])
+    @staticmethod
+    def _waits(call: _Tool) -> bool:
+        return bool(call.told) and not call.ended
+
+    def close_arguments(self) -> bytes:
+        """End the calls whose arguments were cut off."""
+        return self._fail([pair for pair in self._calls.items() if self._waits(pair[1]) and not pair[1].called])
 
     def close(self, *, after: int = 0) -> bytes:
         """End all calls begun after a seq that were not answered."""
         return self._fail([pair for pair in self._calls.items() if self._waits(pair[1]) and pair[1].seq > after])
-
-    @staticmethod
-    def _waits(call: _Tool) -> bool:
-        return call.announced and not call.ended
 
     def _fail(self, calls: Sequence[tuple[str, _Tool]]) -> bytes:
         chunks: list[bytes] = []
         for call_id, call in calls:
             chunks.append(self._flush(call_id, call))
             chunks.append(chunk("tool-output-error", toolCallId=call_id, errorText=NOT_COMPLETED, dynamic=True))
-            call.ended, call.streaming = call.seq, False
+            call.ended, call.streaming = _SETTLED, False
         return b"".join(chunks)
+
+    # -- beginning again --------------------------------------------------------------------------------
 
     def void(self, keep_seq: int) -> None:
         """Forget what came after ``keep_seq``."""
         self._calls = {call_id: call for call_id, call in self._calls.items() if call.seq <= keep_seq}
-        for call in self._calls.values():
-            if call.ended > keep_seq:
-                call.ended = 0
+        self._stale = [pair for pair in self._calls.items() if pair[1].void(keep_seq) and pair[1].told]
 
-    def forget_announced(self) -> None:
-        """The client has nothing of what was told so far."""
+    def again(self, began: int) -> bytes:
+        """Tell what is left of calls of which the client knows more, as far as the step that began there holds them."""
+        chunks: list[bytes] = []
+        for call_id, call in self._stale:
+            if call.told >= began:
+                tell = self._available if call.called else self._begun
+                chunks.append(tell(call_id, call, call.told))
+        return b"".join(chunks)
+
+    def drop(self, began: int = 0) -> None:
+        """The client has nothing of what was told from ``began`` on."""
         for call in self._calls.values():
-            call.announced = call.streaming = False
-            call.pending, call.waiting = [], 0
+            if call.told >= began:
+                call.begin(0)
+                call.streaming = False

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from typing_extensions import override
 
-from unspool.events import AnyEvent, End, MessageStart, Record, Token
+from unspool.events import AnyEvent, End, MessageStart, Record, Retry, Token
 from unspool.wire.base import Codec
 
 _BACKSLASH, _QUOTE = b'\\"'
@@ -24,7 +24,7 @@ class PlainText(Codec):
     stateful = True
 
     def __init__(self) -> None:
-        self._silent: set[str] = set()
+        self._silent: dict[str, int] = {}  # messages that are not the assistant's, by where they began
         self._said = False
         self._head = _NONE  # what a token begins with that goes on where the last one stopped
 
@@ -51,18 +51,20 @@ class PlainText(Codec):
                 if _BACKSLASH not in text and _QUOTE not in text:  # it is the text itself, as UTF-8
                     texts.append(text)
                     continue
-            if record.type in {"message_start", "token", "end"}:
-                texts.append(self._text(record.event))
+            if record.type in {"message_start", "token", "retry", "end"}:
+                texts.append(self._text(record.event, record.seq))
         return b"".join(texts)
 
-    def _text(self, event: AnyEvent) -> bytes:
+    def _text(self, event: AnyEvent, seq: int) -> bytes:
         if isinstance(event, Token) and event.message_id not in self._silent:
             self._said = True
             self._head = msgspec.json.encode({"type": "token", "message_id": event.message_id})[:-1] + b',"text":"'
             return event.text.encode()
         if isinstance(event, MessageStart) and event.role != "assistant":
-            self._silent.add(event.message_id)
+            self._silent[event.message_id] = seq
             self._head = _NONE
+        if isinstance(event, Retry):
+            self._silent = {key: began for key, began in self._silent.items() if began <= event.keep_seq}
         if isinstance(event, End) and event.output is not None and not self._said:
             return msgspec.json.encode(event.output)
         return b""

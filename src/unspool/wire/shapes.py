@@ -132,7 +132,7 @@ class ShapeSse(Codec):
         if self._after_cr and text.startswith("\n"):
             text = text[1:]
         self._after_cr = text.endswith("\r") if text else False
-        return [_data(piece) for piece in _pieces(text.replace("\r\n", "\n").replace("\r", "\n")) if piece]
+        return [_data(piece) for piece in _pieces(_lines_of(text)) if piece]
 
     def _lines(self, record: Record) -> list[bytes]:
         if not self._over(record):
@@ -206,8 +206,12 @@ def _one_line(data: bytes) -> bytes:
     return data
 
 
+def _lines_of(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _data(text: str) -> bytes:
-    return b"".join([b"data: %b\n" % line.encode() for line in text.replace("\r", "\n").split("\n")]) + b"\n"
+    return b"".join([b"data: %b\n" % line.encode() for line in _lines_of(text).split("\n")]) + b"\n"
 
 
 def _pieces(text: str) -> list[str]:

@@ -2,11 +2,14 @@
 import {createInterface} from 'node:readline'
 import {HttpAgent} from '@ag-ui/client'
 import {Chat} from '@ai-sdk/react'
+import {HumanMessage} from '@langchain/core/messages'
+import {RemoteRunnable} from '@langchain/core/runnables/remote'
 import {connect} from '@unspool/client'
+import {unspoolTransport} from '@unspool/client/ai-sdk'
 import {DefaultChatTransport} from 'ai'
 import {EventSource} from 'eventsource'
 
-const readers = {unspool, aiSdk, agUi, shape}
+const readers = {unspool, aiSdk, aiSdkWithUnspool, agUi, shape, langserve}
 const chats = new Map()
 const agents = new Map()
 const OUTCOMES = {success: 'completed', interrupt: 'interrupted', cancelled: 'cancelled'}
@@ -46,16 +49,50 @@ async function aiSdk({api, id, cut, answer}, lost) {
     lost()
     return response
   }
-  if (!chats.has(id)) {
-    const transport = new DefaultChatTransport({api, ...(cut && {fetch: fetchAndBreak})})
-    chats.set(id, new Chat({id, transport}))
-  }
-  const chat = chats.get(id)
-  if (answer === undefined) await chat.sendMessage({text: 'go'})
-  else await answerChat(chat, answer)
+  const chat = chatOf(id, () => new DefaultChatTransport({api, ...(cut && {fetch: fetchAndBreak})}))
+  await ask(chat, answer)
   if (cut) await chat.resumeStream()
-  const {parts, metadata} = chat.lastMessage
-  return {parts, metadata, error: chat.error?.message}
+  return said(chat)
+}
+
+/** With our transport, which comes back by itself. `stopAt`: the text at which the user has had enough. */
+async function aiSdkWithUnspool({api, id, stopAt, answer}) {
+  let unstopped
+  const onStopError = error => {
+    unstopped = error
+  }
+  const chat = chatOf(id, () => unspoolTransport({api, onStopError}))
+  const asked = ask(chat, answer)
+  if (stopAt !== undefined) {
+    await new Promise(resolve => {
+      const unsubscribe = chat['~registerMessagesCallback'](() => {
+        if (textOf(chat) !== stopAt) return
+        unsubscribe()
+        resolve()
+      })
+    })
+    await chat.stop()
+  }
+  await asked
+  if (unstopped) throw unstopped
+  return said(chat)
+}
+
+function chatOf(id, makeTransport) {
+  if (!chats.has(id)) chats.set(id, new Chat({id, transport: makeTransport()}))
+  return chats.get(id)
+}
+
+function ask(chat, answer) {
+  return answer === undefined ? chat.sendMessage({text: 'go'}) : answerChat(chat, answer)
+}
+
+function textOf({lastMessage}) {
+  return lastMessage?.role === 'assistant' ? lastMessage.parts.map(({text}) => text ?? '').join('') : ''
+}
+
+function said({lastMessage, status, error}) {
+  return {parts: lastMessage.parts, metadata: lastMessage.metadata, status, error: error?.message}
 }
 
 async function answerChat(chat, answer) {
@@ -137,6 +174,35 @@ function takeTyped(found, {data}, end) {
   else if (type === 'tool_end') found.tools.at(-1).result = content
   else if (type === 'error') end({error: content, status: 'failed'})
   else if (type === 'complete') end({status: content})
+}
+
+async function langserve({url, input, timeout, threadId}) {
+  const remote = new RemoteRunnable({url, options: {timeout}})
+  const messages = input.messages?.map(text => new HumanMessage(text))
+  const config = {version: 'v2', configurable: {thread_id: threadId}}
+  const found = {text: '', reasoning: '', tools: [], status: 'completed'}
+  try {
+    for await (const event of remote.streamEvents(messages ? {messages} : input, config)) takeEvent(found, event)
+  } catch (error) {
+    found.status = 'failed'
+    found.error = String(error)
+  }
+  return found
+}
+
+function takeEvent(found, {event, name, data}) {
+  if (event === 'on_chat_model_stream') for (const block of blocksOf(data.chunk.content)) takeBlock(found, block)
+  else if (event === 'on_tool_start') found.tools.push({name, args: data.input})
+  else if (event === 'on_tool_end') found.tools.at(-1).result = data.output.content ?? data.output
+}
+
+function blocksOf(content) {
+  return typeof content === 'string' ? [{type: 'text', text: content}] : content
+}
+
+function takeBlock(found, {type, text, summary}) {
+  if (type === 'text') found.text += text
+  else if (type === 'reasoning') found.reasoning += (summary ?? []).map(({text}) => text).join('')
 }
 
 for await (const line of createInterface({input: process.stdin})) {

@@ -14,7 +14,7 @@ from typing_extensions import override
 from unspool.closing import opened
 from unspool.events import Record
 from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source, refuse_config
-from unspool.sources.conversation import conversation
+from unspool.sources.conversation import CHAT_SCHEMAS, conversation
 from unspool.sources.ids import Ids
 from unspool.sources.openai.chat_chunks import ChatTranslation, closed_early
 from unspool.sources.openai.chat_messages import chat_messages
@@ -120,7 +120,7 @@ class ChatSource(Source):
 
     @override
     def schemas(self) -> Schemas:
-        return Schemas()
+        return CHAT_SCHEMAS
 
     @override
     async def resume_point(self, call: Call, records: Sequence[Record]) -> ResumePoint | None:

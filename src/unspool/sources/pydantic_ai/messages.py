@@ -114,7 +114,7 @@ def _kept_messages(past: Past) -> list[ModelMessage] | None:
 
 
 def _from_neutral(messages: Sequence[Message], before: Sequence[ModelMessage]) -> list[ModelMessage]:
-    """Messages in our form as Pydantic AI's. Calls that ``before`` made already are answered, not made again."""
+    """Messages in our form, all calls answered, as Pydantic AI's. Calls that ``before`` made are not made again."""
     from pydantic_ai.messages import ModelRequest, ModelResponse, ToolCallPart, UserPromptPart
 
     made = {part.tool_call_id for message in before for part in message.parts if isinstance(part, ToolCallPart)}
@@ -144,9 +144,8 @@ def _response(message: Message, made: set[str]) -> tuple[list[ModelResponsePart]
         elif isinstance(part, ToolPart):
             if part.call_id not in made:
                 parts.append(sdk.ToolCallPart(part.name, arguments_text(part), part.call_id))
-            if part.status in {"done", "failed"}:
-                outcome = cast("Any", "success" if part.error is None else "failed")
-                returns.append(sdk.ToolReturnPart(part.name, result_text(part), part.call_id, outcome=outcome))
+            outcome = cast("Any", "success" if part.error is None else "failed")
+            returns.append(sdk.ToolReturnPart(part.name, result_text(part), part.call_id, outcome=outcome))
     return parts, returns
 
 

@@ -108,7 +108,7 @@ class PydanticAISource(Source):
         from pydantic_ai.capabilities import ReinjectSystemPrompt
         from pydantic_ai.messages import repair_messages
 
-        params: dict[str, Any] = {"infer_name": False, **self._params}
+        params: dict[str, Any] = dict(self._params)
         # The first run of a thread has the system prompt; it may be one that kept nothing.
         params["capabilities"] = [*(params.get("capabilities") or ()), ReinjectSystemPrompt()]
         pasts = await call.history()

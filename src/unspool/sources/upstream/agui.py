@@ -14,7 +14,7 @@ from unspool.closing import opened
 from unspool.events import Message, Record, ToolPart
 from unspool.sources.approvals import answer_to, kept_by
 from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source, refuse_config
-from unspool.sources.conversation import asked, said
+from unspool.sources.conversation import CHAT_SCHEMAS, asked, said
 from unspool.sources.ids import Ids
 from unspool.sources.upstream.agui_events import AguiTranslation
 from unspool.sources.upstream.agui_messages import agui_messages, resume_entries
@@ -89,7 +89,7 @@ class AguiUpstream(Source):
 
     @override
     def schemas(self) -> Schemas:
-        return Schemas()
+        return CHAT_SCHEMAS
 
     @override
     async def resume_point(self, call: Call, records: Sequence[Record]) -> ResumePoint | None:

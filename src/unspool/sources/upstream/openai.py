@@ -11,7 +11,7 @@ from unspool.closing import opened
 from unspool.errors import SourceError, provider_error
 from unspool.events import Message, Record
 from unspool.sources.base import Call, Item, ResumePoint, Schemas, Source, refuse_config
-from unspool.sources.conversation import conversation
+from unspool.sources.conversation import CHAT_SCHEMAS, conversation
 from unspool.sources.ids import Ids
 from unspool.sources.openai.chat_chunks import ChatTranslation
 from unspool.sources.openai.chat_messages import chat_messages
@@ -107,7 +107,7 @@ class OpenAIUpstream(Source):
 
     @override
     def schemas(self) -> Schemas:
-        return Schemas()
+        return CHAT_SCHEMAS
 
     @override
     async def resume_point(self, call: Call, records: Sequence[Record]) -> ResumePoint | None:

@@ -66,7 +66,6 @@ def place_of(records: Sequence[Record], run_ids: Collection[str]) -> Place:
         else:
             place.after += 1
         if seen is not None:
-            place.parts = [part for part in place.parts if part[0] <= place.after]
             place.parts.append((place.after, record.seq - last - place.after))
         read[record.seq] = place.after
     return place
