@@ -138,6 +138,23 @@ async def test_a_run_takes_the_place_of_another_and_is_scored() -> None:
         assert (stored["key"], stored["score"], stored["value"]) == ("score", True, {"a": 1})
 
 
+async def test_a_start_that_finds_a_run_follows_that_one() -> None:
+    async with serve(_app(ScriptedSource(["a"]))) as url, AsyncClient(f"{url}/agent") as client:
+        async with (
+            client.stream("one", idempotency_key="k") as first,
+            client.stream("one", idempotency_key="k") as same,
+        ):
+            assert await same.output() == await first.output() == "a"
+        assert same.run_id == first.run_id
+        assert (await client.get(same.run_id))["status"] == "completed"
+
+
+def test_a_connection_that_is_lost_is_made_anew_to_the_run_that_the_server_found() -> None:
+    following = Following("mine", start={"input": 1, "run_id": "mine"}, backoff=QUICK)
+    following.connected(200, {"unspool-run-id": "theirs"})
+    assert following.request()[:2] == ("GET", "/runs/theirs/stream")
+
+
 async def test_the_sync_client_does_the_same() -> None:
     async with serve(_app(ScriptedSource(["a", "b"]))) as url:
 
@@ -168,7 +185,7 @@ def test_progress_begins_the_count_of_failures_anew() -> None:
     following = Following("r", after=0, backoff=Backoff(first=0.1, longest=1.0, attempts=3))
     for seq in range(1, 10):
         following.request()
-        following.connected(200)
+        following.connected(200, {})
         assert 0 <= following.failed(Disconnected("x")) <= 0.1
         following.request()
         following.feed(b'id: %d\ndata: {"type":"token","message_id":"m","text":"a"}\n\n' % seq)

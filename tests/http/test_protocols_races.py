@@ -260,6 +260,17 @@ async def test_runs_that_answer_nothing_do_not_make_an_answer_void(caplog: pytes
     assert [call.answer for call in source.calls] == [None, {"i1": 7}, None, None]
 
 
+async def test_an_answer_to_another_run_of_the_thread_is_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """spec: HTTP-23"""
+    source = AsksOnce()
+    async with serving(source, caplog) as served:
+        run, other = [_run_of(await served.ask(WAYS["shape"])) for _ in range(2)]
+        _run_of(await served.ask(_answers("shape", other, 7, 1)))
+        answer = _run_of(await served.ask(_answers("shape", run, 8, 2)))
+        assert _run_of(await served.ask(_answers("shape", run, 8, 3))) == answer
+    assert [call.answer for call in source.calls] == [None, None, {"i1": 7}, {"i1": 8}]
+
+
 async def test_a_chat_whose_answer_failed_is_asked_anew_and_not_answered_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -286,10 +297,12 @@ async def test_an_answer_with_a_key_of_its_own_is_found_by_that_key(caplog: pyte
         assert (refused.status_code, "already used" in refused.text) == (422, True)
         assert _run_of(await served.ask(_answers("chat", run, 7, 1))) == answer
         assert (await served.ask(_answers("chat", run, 8, 1))).status_code == 409
+        second = _run_of(await served.ask(_answers("shape", run, 9, 1), **{"Idempotency-Key": "other"}))
+        assert _run_of(await served.ask(_answers("shape", run, 9, 1))) == second
         asked = _run_of(await served.ask(WAYS["shape"], **{"Idempotency-Key": "of the question"}))
         refused = await served.ask(_answers("shape", asked, 7, 1), **{"Idempotency-Key": "of the question"})
         assert (refused.status_code, "already used" in refused.text) == (422, True)
-    assert len(source.calls) == 3
+    assert len(source.calls) == 4
 
 
 @pytest.mark.parametrize("way", ["ag-ui", "chat"])

@@ -36,7 +36,7 @@ export interface Surroundings {
 }
 
 export class FollowedRun implements Run {
-  readonly id: string
+  id: string
   readonly records: UnspoolRecord[] = []
   readonly finished: Promise<RunSnapshot>
 
@@ -262,6 +262,8 @@ export class FollowedRun implements Run {
     for (const record of records) {
       if (!this.#fold.fold(record)) continue
       this.#begin = undefined
+      // The server may have found a run that the same was asked of: by a key, or as the answer to an interrupt.
+      if (record.event.type === 'start') this.id = record.event.run_id
       this.records.push(record)
       this.#watch.record(record.event)
       if (record.event.type === 'token') tokens += 1

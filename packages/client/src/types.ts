@@ -114,6 +114,7 @@ export interface RunSnapshot extends Transcript {
  * it throws where following was given up. Leaving a loop leaves the run as it is.
  */
 export interface Run extends AsyncIterable<UnspoolRecord> {
+  /** Where the same was asked before, with a key or as an answer, it becomes the id of the run that the server found. */
   readonly id: string
   /** All that came, in order: also each `retry`, and what it voided. Grows; do not change it. */
   readonly records: readonly UnspoolRecord[]

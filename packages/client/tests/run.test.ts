@@ -203,6 +203,19 @@ describe('a connection that breaks', () => {
     }
   )
 
+  test('an answer that was given before is followed in the run that carries it', async () => {
+    const client = agent('ask')
+    const asking = client.start('go')
+    await asking.finished
+    const first = client.resume(asking.id, {answer: 'yes'})
+    await first.finished
+    const again = client.resume(asking.id, {answer: 'yes'})
+    expect(again.id).not.toBe(first.id)
+    expect((await again.finished).status).toBe('completed')
+    expect(again.id).toBe(first.id)
+    expect((await client.run(again.id)).status).toBe('completed')
+  })
+
   test('after so many failures in a row it gives up, and says so', async () => {
     const {wire, client} = await wireTo('echo', {backoff: {...QUICK, attempts: 3}})
     wire.down = true

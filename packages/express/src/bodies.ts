@@ -6,6 +6,9 @@ import {InvalidInput, malformed, tooLarge} from './errors.js'
 const ID = /^[A-Za-z0-9._~-]{1,128}$/
 const ID_IN_WORDS = '1 to 128 characters out of `A-Z a-z 0-9 . _ ~ -`'
 const MAX_BATCH = 100
+/** Arrays and objects in one another. */
+const MAX_DEPTH = 200
+const NOT_JSON = 'the request body is not valid JSON in UTF-8'
 
 export interface StartBody {
   input: unknown
@@ -38,15 +41,16 @@ export interface FeedbackBody {
 /**
  * The JSON body, whether the app has a body parser or not.
  *
- * @throws {InvalidInput} 413: over `limit` bytes; it is not read further. 400: it is not JSON in UTF-8.
+ * @throws {InvalidInput} 413: over `limit` bytes; it is not read further. 400: it is not JSON in UTF-8, or nested more
+ *   than 200 levels deep.
  */
 export async function readBody(req: IncomingMessage & {body?: unknown}, limit: number): Promise<unknown> {
   if (Number(req.headers['content-length']) > limit) throw tooLarge('the request body', limit)
   if (req.readableEnded) {
-    if (req.body === undefined) throw malformed('the request body is not valid JSON in UTF-8')
+    if (req.body === undefined) throw malformed(NOT_JSON)
     return parsed(req.body, limit)
   }
-  return fromJson(await gathered(req, limit))
+  return fromJson(textIn(await gathered(req, limit)))
 }
 
 /** Not by `for await`: leaving that loop would cut the connection before the refusal is sent. */
@@ -75,18 +79,39 @@ function gathered(req: IncomingMessage, limit: number): Promise<Buffer> {
 
 /** What the app's own parser made of the body: JSON that was parsed already, or the text or bytes of it. */
 function parsed(body: unknown, limit: number): unknown {
-  if (typeof body !== 'string' && !Buffer.isBuffer(body)) return body
+  if (typeof body !== 'string' && !Buffer.isBuffer(body)) return shallow(body)
   const bytes = Buffer.from(body as string)
   if (bytes.length > limit) throw tooLarge('the request body', limit)
-  return fromJson(bytes)
+  return fromJson(textIn(bytes))
 }
 
-function fromJson(bytes: Buffer): unknown {
+function textIn(bytes: Buffer): string {
   try {
-    return JSON.parse(new TextDecoder('utf-8', {fatal: true, ignoreBOM: true}).decode(bytes)) as unknown
+    return new TextDecoder('utf-8', {fatal: true, ignoreBOM: true}).decode(bytes)
   } catch {
-    throw malformed('the request body is not valid JSON in UTF-8')
+    throw malformed(NOT_JSON)
   }
+}
+
+/** What a client sent as JSON. @throws {InvalidInput} 400: it is none, or nested more than 200 levels deep. */
+export function fromJson(text: string): unknown {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw malformed(NOT_JSON)
+  }
+  return shallow(value)
+}
+
+function shallow(value: unknown): unknown {
+  if (isDeeper(value, MAX_DEPTH)) throw malformed(`the request is nested more than ${MAX_DEPTH} levels deep`)
+  return value
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some(item => isDeeper(item, levels - 1))
 }
 
 type Fields = Record<string, unknown>

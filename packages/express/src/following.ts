@@ -1,7 +1,7 @@
 /** Requests that are answered with a stream. */
 
 import type {Request, Response} from 'express'
-import {queryId, queryNumber, readBody, type StartBody, startBody} from './bodies.js'
+import {fromJson, queryId, queryNumber, readBody, type StartBody, startBody} from './bodies.js'
 import type {Cursor} from './cursor.js'
 import {parseCursor} from './cursor.js'
 import {cursorUnknown, InvalidInput} from './errors.js'
@@ -23,17 +23,18 @@ export interface Context {
 /** POST /stream: start a run and follow it. */
 export async function startAndFollow(context: Context, req: Request, res: Response, owner: string): Promise<void> {
   const body = startBody(await readBody(req, context.settings.maxBodyBytes))
-  coalescing(queryOf(req)) // refused before anything is started
+  const query = queryOf(req)
+  coalescing(query) // refused before anything is started
+  checkCursor(req, query, body)
   await stream(context, req, res, start(context, req, body, owner))
 }
 
 /** GET /stream?input=…: the same for EventSource, whose reconnect resumes instead of starting again. */
 export async function startFromQuery(context: Context, req: Request, res: Response, owner: string): Promise<void> {
   const query = queryOf(req)
-  const cursor = cursorOf(req, query)
-  if (cursor && cursor.runId !== null) {
-    return stream(context, req, res, context.log.get(cursor.runId, owner), true)
-  }
+  const lastId = req.get('Last-Event-ID')
+  const runId = lastId ? parseCursor(lastId).runId : null
+  if (runId !== null) return stream(context, req, res, context.log.get(runId, owner), true)
   const input = query.get('input')
   if (input === null) throw new InvalidInput('the query parameter `input` is missing')
   coalescing(query)
@@ -42,7 +43,7 @@ export async function startFromQuery(context: Context, req: Request, res: Respon
     const value = queryId(query, name)
     if (value !== undefined) body[name] = value
   }
-  if (cursor?.seq && body.run_id === undefined) throw cursorUnknown(cursor.seq, 0)
+  checkCursor(req, query, body)
   await stream(context, req, res, start(context, req, body, owner), true)
 }
 
@@ -70,9 +71,7 @@ export async function stream(context: Context, req: Request, res: Response, run:
   const {heartbeat, drainTimeout} = context.settings
   const query = queryOf(req)
   const cursor = cursorOf(req, query)
-  if (cursor && cursor.runId !== null && cursor.runId !== run.id) {
-    throw cursorUnknown(`${cursor.runId.slice(0, 150)}:${cursor.seq}`, run.lastSeq)
-  }
+  if (cursor && cursor.runId !== null && cursor.runId !== run.id) throw cursorUnknown(inWords(cursor), run.lastSeq)
   const after = cursor?.seq ?? 0
   const merging = coalescing(query)
   run.read(after) // refuses a cursor before the first byte
@@ -98,6 +97,17 @@ function requestOf({input, thread_id, config, replaces}: StartBody): RunRequest 
   return {input, threadId: thread_id, config: config ?? {}, replaces}
 }
 
+/** Refuses the position of a run in the request for a new one, which has none to go on from. */
+function checkCursor(req: Request, query: URLSearchParams, body: StartBody): void {
+  const cursor = cursorOf(req, query)
+  if (!cursor || body.run_id !== undefined || keyOf(req) !== undefined) return
+  if (cursor.runId !== null || cursor.seq > 0) throw cursorUnknown(inWords(cursor), 0)
+}
+
+function inWords({runId, seq}: Cursor): string {
+  return runId === null ? `${seq}` : `${runId.slice(0, 150)}:${seq}`
+}
+
 /** The header wins: EventSource keeps the old URL when it reconnects. */
 function cursorOf(req: Request, query: URLSearchParams): Cursor | undefined {
   const text = req.get('Last-Event-ID') || query.get('after')
@@ -118,7 +128,7 @@ function coalescing(query: URLSearchParams): {coalesceTokens: number; coalesceMs
 function textOrJson(text: string): unknown {
   if (!text.startsWith('{') && !text.startsWith('[')) return text
   try {
-    return JSON.parse(text) as unknown
+    return fromJson(text)
   } catch {
     return text
   }
@@ -126,7 +136,7 @@ function textOrJson(text: string): unknown {
 
 function configOf(query: URLSearchParams): Record<string, unknown> {
   try {
-    const config: unknown = JSON.parse(query.get('config') ?? '{}')
+    const config = fromJson(query.get('config') ?? '{}')
     if (typeof config === 'object' && config !== null && !Array.isArray(config))
       return config as Record<string, unknown>
   } catch {

@@ -80,6 +80,9 @@ export async function resumeRun(context: Context, req: Request, res: Response, o
   if (interrupted.status !== 'interrupted') {
     throw conflict(`the run does not wait for an answer: it is ${interrupted.status}`)
   }
+  if (interrupted.replaced) {
+    throw conflict('the run does not wait for an answer any more: another one took its place')
+  }
   const {interrupts} = transcriptOf(interrupted)
   const answer = answersIn(
     body,

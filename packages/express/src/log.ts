@@ -4,7 +4,7 @@ import type {RunStatus} from '@unspool/client'
 import type {LogRecord} from './codec.js'
 import {conflict, cursorExpired, cursorUnknown, idempotencyConflict, runNotFound} from './errors.js'
 import type {EndStatus} from './events.js'
-import {markReplaced} from './threads.js'
+import {answered, markReplaced} from './threads.js'
 import {titleOf} from './title.js'
 
 /** What is kept of runs that have ended; live runs are never touched. */
@@ -159,16 +159,20 @@ export class MemoryLog {
   /**
    * The run that the same request made before, if there is one.
    *
-   * @throws {Refusal} The id was used for another request or by another owner; the key for another request.
+   * @throws {Refusal} The id was used for another request or by another owner; the key for another request. Or the
+   *   interrupts that it answers were answered in another way.
    */
-  find({id, owner, hash, key}: NewRun): LoggedRun | undefined {
+  find(wanted: NewRun): LoggedRun | undefined {
+    const {id, owner, hash, key, request} = wanted
     const known = this.#runs.get(id)
     if (known) {
       if (known.owner === owner && known.hash === hash) return known
       throw conflict(`the run id '${id}' was already used for another request; choose a new one`, id)
     }
-    const keyed = key === undefined ? undefined : this.#keys.get(pair(owner, key))
-    if (keyed && keyed.hash !== hash) throw idempotencyConflict(key as string)
+    const {resumes, threadId} = request
+    if (key === undefined) return resumes && threadId ? answered(wanted, this.thread(owner, threadId)) : undefined
+    const keyed = this.#keys.get(pair(owner, key))
+    if (keyed && keyed.hash !== hash) throw idempotencyConflict(key)
     return keyed
   }
 

@@ -2,7 +2,7 @@
 
 import {createHash, randomBytes} from 'node:crypto'
 import type {Message, StartEvent} from '@unspool/client'
-import {conflict, malformed, overloaded} from './errors.js'
+import {conflict, overloaded} from './errors.js'
 import {encode, type SourceItem} from './events.js'
 import {Execution, type Timeouts} from './execution.js'
 import type {LoggedRun, MemoryLog, NewRun, RunRequest} from './log.js'
@@ -156,14 +156,9 @@ function startEvent({id, request}: NewRun, source: string, created_at: number): 
 
 /** SHA-256 of the request, whatever the order of its members. */
 function hashOf(request: RunRequest): string {
-  try {
-    return createHash('sha256')
-      .update(JSON.stringify(sorted(request)))
-      .digest('hex')
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw malformed('the request body is nested too deeply')
-  }
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(request)))
+    .digest('hex')
 }
 
 function sorted(value: unknown): unknown {

@@ -1,4 +1,4 @@
-/** Runs that take the place of others: `spec/PROTOCOL.md`, section 6.1. */
+/** Runs that take the place of others, or answer them: `spec/PROTOCOL.md`, section 6. */
 
 import {conflict, InvalidInput, runNotFound} from './errors.js'
 import type {LoggedRun, NewRun} from './log.js'
@@ -24,6 +24,18 @@ export function markReplaced(target: LoggedRun | undefined, next: NewRun, thread
     throw conflict('the run to replace, or one after it, has not ended; cancel it first')
   }
   for (const run of voided) run.replaced = true
+}
+
+/**
+ * The run of `thread` that carries the answer of `next` already, if one does.
+ *
+ * @throws {Refusal} Another answer was given.
+ */
+export function answered({request, hash}: NewRun, thread: readonly LoggedRun[]): LoggedRun | undefined {
+  const answers = kept(thread).filter(({request: {resumes}}) => resumes === request.resumes)
+  const given = answers.findLast(({status}) => status !== 'failed' && status !== 'cancelled')
+  if (given && given.hash !== hash) throw conflict('the run was answered already, in another way')
+  return given
 }
 
 /** The runs that count: without those that were replaced. */

@@ -14,7 +14,7 @@ describe('a body that cannot be used is a problem, and starts nothing', () => {
     ['{', 400, 'not valid JSON'],
     [new Uint8Array([...Buffer.from('{"input": "'), 0xff, ...Buffer.from('"}')]), 400, 'not valid JSON'],
     [`{"input": ${'['.repeat(100_000)}`, 400, 'not valid JSON'],
-    [`{"input": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`, 400, 'nested too deeply'],
+    [`{"input": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`, 400, 'nested more than 200 levels deep'],
     ['[]', 422, 'Expected `object`'],
     ['{}', 422, '`input`'],
     ['{"input": 1, "run_id": "a b"}', 422, '$.run_id'],
@@ -39,6 +39,65 @@ describe('a body that cannot be used is a problem, and starts nothing', () => {
     expect((await json(fetch(`${url}/runs`))).runs).toEqual([])
     expect(calls).toEqual([])
   })
+})
+
+/** What has a value in it, so many levels deep. */
+type Wrapping = [path: string, body: (value: string) => string, own: number]
+
+/** So many arrays, one in the other. */
+const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
+
+test('a body may have 200 levels, whoever has parsed it, and one more is refused wherever a body is read', async () => {
+  // spec: LIM-4, HTTP-14
+  const {source, calls} = scripted([{type: 'interrupt', interrupt_id: 'i'}])
+  const app = express()
+  for (const [path, parsers] of [
+    ['/raw', []],
+    ['/parsed', [express.json()]]
+  ] as const) {
+    app.use(path, ...parsers, createAgent(source).router)
+  }
+  const {url} = await served(app)
+  const headers = {'Content-Type': 'application/json'}
+  for (const at of [`${url}/raw`, `${url}/parsed`]) {
+    const {runId} = await streamed(at, {input: 1}, headers)
+    const before = (await json(fetch(`${at}/runs`))).runs
+    const asked = calls.length
+    const bodies: Wrapping[] = [
+      ...START.map((path): Wrapping => [path, value => `{"input": ${value}}`, 1]),
+      ['runs', value => `{"input": 1, "config": {"a": [{"b": ${value}}]}}`, 4],
+      ['batch', value => `{"inputs": [1, ${value}]}`, 2],
+      [`runs/${runId}/resume`, value => `{"answer": ${value}}`, 1],
+      ['feedback', value => `{"run_id": "${runId}", "value": ${value}}`, 1]
+    ]
+    for (const [path, body, own] of bodies) {
+      const response = await post(`${at}/${path}`, body(nested(201 - own)), headers)
+      expect([path, response.status]).toEqual([path, 400])
+      expect((await json(response)).detail).toBe('the request is nested more than 200 levels deep')
+    }
+    expect([(await json(fetch(`${at}/runs`))).runs, calls.length]).toEqual([before, asked])
+    for (const [path, body, own] of bodies) {
+      const response = await post(`${at}/${path}`, body(nested(200 - own)), headers)
+      expect([path, Math.floor(response.status / 100)]).toEqual([path, 2])
+      await response.text()
+    }
+    const flat = JSON.stringify({input: ['"[{'.repeat(300), Array(300).fill([{}]), null]})
+    expect((await post(`${at}/runs`, flat, headers)).status).toBe(202)
+  }
+})
+
+test('deep JSON in an address is text, or refused', async () => {
+  // spec: LIM-4
+  const {source, calls} = scripted(['a'])
+  const {url} = await agentAt(source)
+  for (const levels of [200, 201, 2000]) {
+    await (await fetch(`${url}/stream?input=${nested(levels)}`)).text()
+    const config = await fetch(`${url}/stream?input=hi&config={"a":${nested(levels - 1)}}`)
+    expect([levels, config.status]).toEqual([levels, levels === 200 ? 200 : 422])
+    await config.text()
+  }
+  const inputs = calls.map(({input}) => input).filter(input => input !== 'hi')
+  expect(inputs).toEqual([JSON.parse(nested(200)), nested(201), nested(2000)])
 })
 
 function chunked(...parts: string[]): RequestInit {

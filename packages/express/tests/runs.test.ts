@@ -92,12 +92,44 @@ test('EventSource resumes its run instead of starting another', async () => {
   expect([head.status, head.headers.get('Allow'), calls.length]).toEqual([405, 'GET, POST', 1])
 })
 
-test('a cursor without its run starts nothing', async () => {
-  // spec: CUR-2
+test('a cursor in the request for a new run starts none', async () => {
+  // spec: HTTP-24, CUR-2
   const {source, calls} = scripted(['a'])
   const {url} = await agentAt(source)
-  const response = await fetch(`${url}/stream?input=x`, {headers: {'Last-Event-ID': '3'}})
-  expect([response.status, (await json(response)).code, calls.length]).toEqual([409, 'cursor_unknown', 0])
+  const ask = (method: string, query: string, headers: Record<string, string> = {}, more: Json = {}) => {
+    const asked = new URLSearchParams({input: 'hi', ...more})
+    if (method === 'GET') return fetch(`${url}/stream?${asked}${query}`, {headers})
+    return post(`${url}/stream?${query}`, {input: 'hi', ...more}, headers)
+  }
+  for (const method of ['GET', 'POST']) {
+    for (const cursor of ['1', '-1', 'x', 'r:0', 'r:1']) {
+      const refused = [await ask(method, `&after=${cursor}`)]
+      if (method === 'POST' || !cursor.includes(':')) refused.push(await ask(method, '', {'Last-Event-ID': cursor}))
+      for (const response of refused) {
+        expect([cursor, response.status, (await json(response)).code]).toEqual([cursor, 409, 'cursor_unknown'])
+      }
+    }
+    expect((await ask(method, '&after=0', {'Last-Event-ID': '1'})).status).toBe(409)
+  }
+  expect([calls.length, (await json(fetch(`${url}/runs`))).runs]).toEqual([0, []])
+  for (const [index, method] of ['GET', 'POST'].entries()) {
+    for (const [query, headers] of [
+      ['&after=0', {}],
+      ['&after=5', {'Last-Event-ID': '0'}]
+    ] as const) {
+      const response = await ask(method, query, headers)
+      expect([response.status, framesIn(await response.text()).length]).toEqual([200, 5])
+    }
+    for (const [more, headers] of [
+      [{run_id: `r${index}`}, {}],
+      [{}, {'Idempotency-Key': `k${index}`}]
+    ] as const) {
+      await (await ask(method, '', headers, more)).text()
+      const response = await ask(method, '&after=3', headers, more)
+      expect([response.status, framesIn(await response.text()).length]).toEqual([200, 2])
+    }
+  }
+  expect(calls).toHaveLength(8)
 })
 
 test('text in a query stays text, a number too', async () => {

@@ -272,7 +272,7 @@ class AsyncRunStream:
             error: UnspoolError | None = None
             try:
                 async with self._client.connect(following) as response:
-                    following.connected(response.status_code)
+                    following.connected(response.status_code, response.headers)
                     async with opened(response.aiter_bytes()) as chunks:
                         async for chunk in chunks:
                             for record in following.feed(chunk):

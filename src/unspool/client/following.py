@@ -139,7 +139,8 @@ class Following:
     """One run, followed from a seq to its end, over as many connections as it takes.
 
     Args:
-        run_id: The run. Chosen by the client when it starts one, so that a lost reply loses nothing.
+        run_id: The run. Chosen by the client when it starts one, so that a lost reply loses nothing. The server may
+            know of one already that the same was asked of: then it is that.
         start: The body that starts it; None to follow a run that is there.
         after: Where to begin.
         path: What the run is started at, for the first connection.
@@ -176,8 +177,12 @@ class Following:
         headers["Last-Event-ID"] = str(self.last_seq)
         return "GET", f"/runs/{self.run_id}/stream", headers, None
 
-    def connected(self, status: int) -> None:
-        """The server answered with a stream, or with 204: there is nothing more."""
+    def connected(self, status: int, headers: Mapping[str, str]) -> None:
+        """The server answered with a stream, or with 204: there is nothing more.
+
+        It may be that of another run: of the one that was started with the same key, or that carries the same answer.
+        """
+        self.run_id = headers.get("unspool-run-id", self.run_id)
         self._start = None
         if status == 204:
             self.ended = True

@@ -271,7 +271,7 @@ class RunStream:
             error: UnspoolError | None = None
             try:
                 with self._client.connect(following) as response:
-                    following.connected(response.status_code)
+                    following.connected(response.status_code, response.headers)
                     for chunk in response.iter_bytes():
                         yield from following.feed(chunk)
             except httpx.TransportError as exc:
