@@ -243,6 +243,13 @@ def protocol_table(results: dict[str, Any], _size: Size) -> list[Row]:
             3,
             at_least=True,
         ),
+        Row(
+            "rate, drop-in with Unspool-Resume / LangServe",
+            rates["ours_kept"] / rates["langserve_chat"],
+            1,
+            2,
+            at_least=True,
+        ),
         Row("rate, AI SDK stream / its Node server", rates["ours_ai_sdk"] / rates["ai_sdk_node"], 1, 2, at_least=True),
     ]
 

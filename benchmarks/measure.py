@@ -88,10 +88,12 @@ def _wait_for(server: Server) -> None:
             return
 
 
-def http(method: str, path: str, body: Any = None) -> str:
-    """A request, as bytes on the wire."""
+def http(method: str, path: str, body: Any = None, *, header: str = "") -> str:
+    """A request, as bytes on the wire. ``header``: one more line in its head."""
     content = "" if body is None else json.dumps(body)
     head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+    if header:
+        head += f"{header}\r\n"
     return f"{head}Content-Length: {len(content)}\r\nConnection: close\r\n\r\n{content}"
 
 

@@ -83,6 +83,7 @@ def codecs(count: int, repeats: int) -> dict[str, dict[str, float]]:
 def _jobs(count: int) -> dict[str, Job]:
     said = '"content":"token '
     question = http("POST", "/chat/stream", {"input": str(count)})
+    kept = http("POST", "/chat/stream", {"input": str(count)}, header="Unspool-Resume: 1")
 
     def chat() -> str:
         message = {"id": "u", "role": "user", "parts": [{"type": "text", "text": str(count)}]}
@@ -91,6 +92,7 @@ def _jobs(count: int) -> dict[str, Job]:
     return {
         "langserve_chat": Job("langserve", lambda: question, said),
         "ours_langserve": Job("ours_langserve", lambda: question, said),
+        "ours_kept": Job("ours_langserve", lambda: kept, said),
         "ai_sdk_node": Job("ai_sdk_node", lambda: http("GET", f"/stream?n={count}"), '"token "'),
         "ours_ai_sdk": Job("ours_memory", chat, '"token "'),
     }
