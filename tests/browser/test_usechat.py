@@ -268,7 +268,7 @@ async def test_an_answer_that_ended_before_it_could_be_resumed_is_shown_all_the_
                 await chat.ends_as("completed", thread)
                 await route.continue_()
 
-            await chat.page.route("**/agent/ai-sdk/*/stream", late)
+            await chat.page.route("**/agent/ai-sdk/*/stream*", late)
             await chat.page.reload()
             await chat.says("zero one")
             await chat.is_ready()
@@ -369,7 +369,7 @@ async def test_a_chat_that_cannot_be_loaded_says_so(opened: Opened) -> None:
             await chat.ask("Count")
             await chat.says("zero")
             await chat.is_ready()
-            await chat.page.route("**/agent/threads/*", lambda route: route.abort(), times=1)
+            await chat.page.route("**/agent/ai-sdk/*/messages", lambda route: route.abort(), times=1)
             await chat.page.reload()
             await expect(chat.page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
             await chat.press("Try again")

@@ -77,7 +77,10 @@ def test_every_route_of_a_protocol_says_what_it_is_for_what_it_answers_and_how_i
         assert operation["responses"], path
         for status, answer in operation["responses"].items():
             assert answer["description"]
-            assert (status == "200") == bool(answer.get("content")) == ("Unspool-Run-Id" in answer.get("headers", {}))
+            content = answer.get("content", {})
+            assert (status == "200") == bool(content), path
+            followed = bool(content) and "application/json" not in content
+            assert followed == ("Unspool-Run-Id" in answer.get("headers", {})), path
 
 
 def test_the_parts_of_a_path_and_what_is_in_the_query_are_described() -> None:
@@ -87,6 +90,7 @@ def test_the_parts_of_a_path_and_what_is_in_the_query_are_described() -> None:
         for (_, path), operation in operations.items()
     }
     assert found["/ai-sdk/{chat_id}/stop"] == {("path", "chat_id"), ("query", "run_id")}
+    assert found["/ai-sdk/{chat_id}/messages"] == {("path", "chat_id"), ("query", "v")}
     assert found["/ai-sdk/completion"] == {("query", "protocol"), ("query", "v"), ("header", "Idempotency-Key")}
     (version,) = [each for each in operations["post", "/ai-sdk"]["parameters"] if each["name"] == "v"]
     assert version["schema"] == {"type": "string", "enum": ["6", "7"]}

@@ -1,8 +1,8 @@
 import {newId} from '@unspool/client'
 import {useCallback, useEffect, useState, useSyncExternalStore} from 'react'
+import {type Message, transport} from './agent.js'
 import {Chat} from './chat.js'
 import {Failure} from './failure.js'
-import {type History, historyOf} from './history.js'
 
 /** The page. The chat's id is in its address: a reload finds the chat again, and a link leads to it. */
 export function App() {
@@ -28,7 +28,7 @@ function subscribe(listener: () => void): () => void {
   return () => removeEventListener('hashchange', listener)
 }
 
-type Loaded = {round: number; history?: History; error?: unknown}
+type Loaded = {round: number; messages?: Message[]; error?: unknown}
 
 /** A chat, once it is known what was said before. */
 function Conversation({id}: {id: string}) {
@@ -39,8 +39,8 @@ function Conversation({id}: {id: string}) {
   useEffect(() => {
     let wanted = true
     const show = (found: Omit<Loaded, 'round'>) => wanted && setLoaded({...found, round})
-    historyOf(id).then(
-      history => show({history}),
+    transport.loadMessages(id).then(
+      messages => show({messages}),
       error => show({error})
     )
     return () => {
@@ -48,7 +48,7 @@ function Conversation({id}: {id: string}) {
     }
   }, [id, round])
 
-  if (loaded?.history) return <Chat key={loaded.round} id={id} history={loaded.history} onReload={reload} />
+  if (loaded?.messages) return <Chat key={loaded.round} id={id} past={loaded.messages} onReload={reload} />
   return (
     <main>
       <div className="messages">

@@ -1,29 +1,26 @@
 import {useChat} from '@ai-sdk/react'
-import {unspoolTransport} from '@unspool/client/ai-sdk'
 import {useFollowScroll} from '@unspool/react'
-import {type ChatTransport, isToolUIPart, lastAssistantMessageIsCompleteWithApprovalResponses} from 'ai'
-import {useCallback, useMemo, useRef} from 'react'
+import {isToolUIPart, lastAssistantMessageIsCompleteWithApprovalResponses} from 'ai'
+import {useCallback, useRef} from 'react'
+import {type Message, transport} from './agent.js'
 import {Composer} from './composer.js'
 import {Failure} from './failure.js'
-import {AGENT, type History, type Message} from './history.js'
 import {MessageView} from './message.js'
-
-const unspool = unspoolTransport<Message>({api: `${AGENT}/ai-sdk`})
 
 interface ChatProps {
   id: string
-  history: History
+  /** What was said before. */
+  past: Message[]
   /** Asks the server again what was said. */
   onReload: () => void
 }
 
-export function Chat({id, history, onReload}: ChatProps) {
-  const transport = useMemo(() => reloading(onReload), [onReload])
+export function Chat({id, past, onReload}: ChatProps) {
   const {messages, status, error, sendMessage, regenerate, stop, addToolApprovalResponse} = useChat<Message>({
     id,
-    messages: history.messages,
+    messages: past,
     transport,
-    resume: history.running,
+    resume: true,
     sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses,
     experimental_throttle: 50
   })
@@ -124,15 +121,3 @@ function noteOf({role, metadata}: Message): string | undefined {
 }
 
 const NOTES: Record<string, string> = {cancelled: 'Stopped.', failed: 'This answer failed.'}
-
-/** The transport. Where an answer has ended before it could be resumed, the chat is loaded again. */
-function reloading(onReload: () => void): ChatTransport<Message> {
-  return {
-    ...unspool,
-    async reconnectToStream(options) {
-      const stream = await unspool.reconnectToStream(options)
-      if (!stream) onReload()
-      return stream
-    }
-  }
-}

@@ -1,6 +1,6 @@
 import {isToolUIPart} from 'ai'
 import {memo} from 'react'
-import type {Message} from './history.js'
+import type {Message} from './agent.js'
 import {Markdown} from './markdown.js'
 import {type Decide, Tool} from './tool.js'
 

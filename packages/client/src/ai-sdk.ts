@@ -1,4 +1,7 @@
-/** A transport for the AI SDK's `useChat`: stop stops the run, and a lost connection does not lose the answer. */
+/**
+ * For the AI SDK's `useChat`: a transport with which stop stops the run, and a lost connection does not lose the answer;
+ * and what was said in a chat before.
+ */
 
 import type {ChatTransport, UIMessage, UIMessageChunk} from 'ai'
 import {SseDecoder} from './decode.js'
@@ -20,14 +23,54 @@ export interface UnspoolTransportOptions {
   onStopError?: (error: unknown) => void
 }
 
+export interface UnspoolTransport<M extends UIMessage = UIMessage> extends ChatTransport<M> {
+  /**
+   * What was said in a chat, for the `messages` of `useChat`; nothing in a chat that the server does not know.
+   *
+   * The last answer is not among it if it goes on. `resume` of the same transport brings it, even if it has ended
+   * meanwhile. That an answer failed or was cancelled is in its `metadata.status`.
+   *
+   * @throws {Error} The server cannot be reached (a TypeError), or it refuses: the message is for the user.
+   */
+  loadMessages(chatId: string): Promise<M[]>
+}
+
+export interface LoadMessagesOptions
+  extends Pick<UnspoolTransportOptions, 'api' | 'headers' | 'credentials' | 'fetch'> {
+  /** Of the chat. */
+  id: string
+}
+
+/** What was said in a chat, as a transport of its own would load it: for a server, or beside the SDK's transport. */
+export function loadMessages<M extends UIMessage = UIMessage>({id, ...options}: LoadMessagesOptions): Promise<M[]> {
+  return unspoolTransport<M>(options).loadMessages(id)
+}
+
 /** A transport for the `transport` option of `useChat`. */
-export function unspoolTransport<M extends UIMessage = UIMessage>(options: UnspoolTransportOptions): ChatTransport<M> {
+export function unspoolTransport<M extends UIMessage = UIMessage>(
+  options: UnspoolTransportOptions
+): UnspoolTransport<M> {
   const resumes = new Map<string, object>()
+  /** By chat: the run that went on when its messages were loaded. */
+  const running = new Map<string, string>()
   return {
     resumeStreamIsReplay: true,
 
+    async loadMessages(chatId) {
+      const answer = new Answer(options, chatId, undefined)
+      const [{readPast}, response] = await Promise.all([
+        import('./past-messages.js'),
+        answer.request('GET', answer.place('messages'))
+      ])
+      const past = await readPast<M>(response)
+      if (past.running) running.set(chatId, past.running)
+      else running.delete(chatId)
+      return past.messages
+    },
+
     async sendMessages({abortSignal, chatId, messages, trigger, messageId, headers, body}) {
-      const answer = new Answer(options, chatId, headers, false)
+      running.delete(chatId)
+      const answer = new Answer(options, chatId, headers)
       const all = {...(await resolved(options.body)), ...body, id: chatId, messages, trigger, messageId}
       return answer.open(
         () => answer.request('POST', '', JSON.stringify(all)),
@@ -39,7 +82,7 @@ export function unspoolTransport<M extends UIMessage = UIMessage>(options: Unspo
     async reconnectToStream({abortSignal, chatId, headers}) {
       const resume = {}
       resumes.set(chatId, resume)
-      const answer = new Answer(options, chatId, headers, true)
+      const answer = new Answer(options, chatId, headers, running)
       // A newer resume of the chat aborts an older one. That is no wish to stop.
       return answer.open(
         () => answer.request('GET', answer.place('stream')),
@@ -55,9 +98,9 @@ class Answer {
   readonly #options: UnspoolTransportOptions
   readonly #chatId: string
   readonly #headers: Record<string, string> | Headers | undefined
-  readonly #replay: boolean
+  readonly #running: Map<string, string> | undefined
   readonly #leaving = new AbortController()
-  #runId: string | null = null
+  #runId: string | null
   /** How many chunks were given out. A run is told in the same chunks each time. */
   #given = 0
   #failures = 0
@@ -68,12 +111,13 @@ class Answer {
     options: UnspoolTransportOptions,
     chatId: string,
     headers: Record<string, string> | Headers | undefined,
-    replay: boolean
+    running?: Map<string, string>
   ) {
     this.#options = options
     this.#chatId = chatId
     this.#headers = headers
-    this.#replay = replay
+    this.#running = running
+    this.#runId = running?.get(chatId) ?? null
   }
 
   /** Null: there is nothing to follow. */
@@ -116,10 +160,10 @@ class Answer {
     return response
   }
 
-  /** Of the chat's stream or stop, for this run where it is known. */
-  place(what: 'stream' | 'stop'): string {
+  /** Of what there is of a chat, for this run where it is known. */
+  place(what: 'messages' | 'stream' | 'stop'): string {
     const run = this.#runId === null ? '' : `?run_id=${encodeURIComponent(this.#runId)}`
-    const replay = run && what === 'stream' && this.#replay ? '&replay=1' : ''
+    const replay = run && what === 'stream' && this.#running ? '&replay=1' : ''
     return `/${encodeURIComponent(this.#chatId)}/${what}${run}${replay}`
   }
 
@@ -167,8 +211,10 @@ class Answer {
   #take(frames: string[], seen: number, controller: ReadableStreamDefaultController<UIMessageChunk>): boolean {
     const fresh = this.#left ? [] : frames.slice(Math.max(0, this.#given - seen + frames.length))
     for (const data of fresh) {
-      if (data === '[DONE]') controller.close()
-      else this.#give(JSON.parse(data) as UIMessageChunk, controller)
+      if (data === '[DONE]') {
+        this.#running?.delete(this.#chatId)
+        controller.close()
+      } else this.#give(JSON.parse(data) as UIMessageChunk, controller)
     }
     return fresh.length > 0
   }

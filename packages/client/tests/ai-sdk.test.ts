@@ -1,6 +1,6 @@
 import type {UIMessage, UIMessageChunk} from 'ai'
 import {expect, test, vi} from 'vitest'
-import {unspoolTransport} from '../src/ai-sdk.js'
+import {loadMessages, unspoolTransport} from '../src/ai-sdk.js'
 
 const CHUNKS: UIMessageChunk[] = [
   {type: 'start', messageId: 'run-1', messageMetadata: {runId: 'run-1'}},
@@ -193,4 +193,71 @@ test('a resume that a newer one takes the place of stops nothing', async () => {
   expect(asked.map(({url}) => url)).toEqual(['/ai-sdk/c/stream', '/ai-sdk/c/stream'])
   const nothing = served(() => new Response(null, {status: 204}))
   expect(await unspoolTransport({api: '/x', fetch: nothing.fetch}).reconnectToStream({chatId: 'c'})).toBeNull()
+})
+
+test("a chat's messages are asked for once, and its answers are read as the SDK reads them", async () => {
+  const approvals = [
+    {toolCallId: 'constructor', id: 'i:0', approved: false, reason: 'No.'},
+    {toolCallId: 'gone', id: 'i:1', approved: true}
+  ]
+  const tool = {type: 'tool-input-available', toolCallId: 'constructor', toolName: 'rm', input: {}, dynamic: true}
+  const failed = [{type: 'start', messageId: 'run-2'}, tool, {type: 'error', errorText: 'No.'}, {type: 'finish'}]
+  const answers = [
+    {id: 'run-1', role: 'assistant', chunks: CHUNKS},
+    {id: 'run-2', role: 'assistant', chunks: failed, approvals},
+    {id: 'run-3', role: 'assistant', chunks: []}
+  ]
+  const past = {messages: [QUESTION, {id: 's', role: 'system'}, ...answers], running: null}
+  const {asked, fetch} = served(() => Response.json(past))
+  const api = 'http://server/agent/ai-sdk/?v=7'
+  const messages = await loadMessages({api, id: 'c/1', fetch, headers: async () => ({Authorization: 'Bearer x'})})
+  expect(messages).toMatchObject([
+    QUESTION,
+    {id: 's', role: 'system', parts: []},
+    {
+      id: 'run-1',
+      role: 'assistant',
+      metadata: {runId: 'run-1'},
+      parts: [{type: 'text', text: 'aé[DONE]\n', state: 'done'}]
+    },
+    {id: 'run-2', parts: [{toolCallId: 'constructor', approval: {id: 'i:0', approved: false, reason: 'No.'}}]},
+    {id: 'run-3', role: 'assistant', parts: []}
+  ])
+  expect(messages).toHaveLength(5)
+  expect(asked).toHaveLength(1)
+  expect(asked[0]).toMatchObject({method: 'GET', url: 'http://server/agent/ai-sdk/c%2F1/messages?v=7', body: undefined})
+  expect(asked[0]?.headers.get('authorization')).toBe('Bearer x')
+})
+
+test('a chat that cannot be loaded is an error, with the words of the server', async () => {
+  const {fetch} = served(() => new Response('Not yours.', {status: 403}))
+  await expect(loadMessages({api: '/ai-sdk', id: 'c', fetch})).rejects.toThrow('Not yours.')
+  await expect(loadMessages({api: '/ai-sdk', id: 'c', fetch: served(unreachable).fetch})).rejects.toThrow(TypeError)
+})
+
+test('the run whose answer was not loaded is resumed by its id, until its end was heard or another begins', async () => {
+  const running = (id: string | null) => () => Response.json({messages: [], running: id})
+  const {asked, fetch} = served(running('run-1'), () => answered())
+  const transport = unspoolTransport({api: '/ai-sdk', fetch})
+  await transport.loadMessages('c')
+  for (const chatId of ['other', 'c', 'c']) {
+    const stream = await transport.reconnectToStream({chatId})
+    expect(stream && (await all(stream))).toEqual(CHUNKS)
+  }
+  const resumed = '/ai-sdk/c/stream?run_id=run-1&replay=1'
+  expect(asked.map(({url}) => url)).toEqual(['/ai-sdk/c/messages', '/ai-sdk/other/stream', resumed, '/ai-sdk/c/stream'])
+
+  const later = served(running('run-1'), running(null), () => answered())
+  const reloaded = unspoolTransport({api: '/ai-sdk', fetch: later.fetch})
+  for (let times = 0; times < 2; times++) await reloaded.loadMessages('c')
+  await reloaded.reconnectToStream({chatId: 'c'})
+  expect(later.asked.at(-1)?.url).toBe('/ai-sdk/c/stream')
+
+  const asking = served(running('run-1'), () => answered())
+  const asks = unspoolTransport({api: '/ai-sdk', fetch: asking.fetch})
+  await asks.loadMessages('c')
+  const sent = {messageId: undefined, messages: [QUESTION], abortSignal: undefined}
+  await (await asks.sendMessages({trigger: 'submit-message', chatId: 'c', ...sent})).cancel()
+  await asks.reconnectToStream({chatId: 'c'})
+  expect(asking.asked.at(-1)?.url).toBe('/ai-sdk/c/stream')
 })

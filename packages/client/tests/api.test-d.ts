@@ -1,6 +1,8 @@
 /** The public types, as users meet them. The compiler checks this file; nothing runs it. */
 
+import type {UIMessage} from 'ai'
 import {expectTypeOf} from 'vitest'
+import {loadMessages, unspoolTransport} from '../src/ai-sdk.js'
 import {type Chat, type ChatStatus, createChat, type Turn} from '../src/chat.js'
 import {
   type Client,
@@ -54,6 +56,12 @@ expectTypeOf(chat).toEqualTypeOf<Chat>()
 expectTypeOf(chat.send('hi')).resolves.toEqualTypeOf<Turn>()
 expectTypeOf(chat.getSnapshot().status).toEqualTypeOf<ChatStatus>()
 
+type Mine = UIMessage<{runId?: string}>
+expectTypeOf(loadMessages({api: '/agent/ai-sdk', id: 'c'})).resolves.toEqualTypeOf<UIMessage[]>()
+expectTypeOf(unspoolTransport<Mine>({api: '/agent/ai-sdk'}).loadMessages('c')).resolves.toEqualTypeOf<Mine[]>()
+
+// @ts-expect-error - a chat is needed
+loadMessages({api: '/agent/ai-sdk'})
 // @ts-expect-error - one of the two
 client.resume('r', {})
 // @ts-expect-error - there is no such transport

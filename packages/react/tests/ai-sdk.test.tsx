@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import {Chat, useChat, useCompletion, experimental_useObject as useObject} from '@ai-sdk/react'
 import {act, cleanup, renderHook, waitFor} from '@testing-library/react'
-import {unspoolTransport} from '@unspool/client/ai-sdk'
+import {loadMessages, unspoolTransport} from '@unspool/client/ai-sdk'
 import {DefaultChatTransport, lastAssistantMessageIsCompleteWithApprovalResponses, type UIMessage} from 'ai'
 import {StrictMode} from 'react'
 import {afterEach, expect, test} from 'vitest'
@@ -215,6 +215,100 @@ test('a connection that is lost in mid-answer comes back, and nothing is told tw
     await wire.close()
   }
 })
+
+/** Without the ids of the user's messages, which the server does not keep. */
+function kept(messages: readonly UIMessage[]): unknown[] {
+  return messages.map(({id, ...message}) => (message.role === 'user' ? message : {id, ...message}))
+}
+
+test('a chat that is opened again has the messages that the page had, and goes on from there', async () => {
+  const api = `${server.url('agent')}/ai-sdk?v=${VERSION}`
+  const transport = unspoolTransport({api})
+  expect(await transport.loadMessages('opened')).toEqual([])
+  const {result} = renderChat('agent', {id: 'opened', transport})
+  for (const text of ['echo one', 'tools', 'echo two']) await act(() => result.current.sendMessage({text}))
+  await act(() => result.current.regenerate())
+  await act(() => result.current.sendMessage({text: 'ask go'}))
+  await act(() => result.current.sendMessage(undefined, {body: {answer: 'yes'}}))
+  await act(() => result.current.sendMessage({text: 'fail late'}))
+  expect(result.current).toMatchObject({status: 'error', error: {message: 'The model is resting.'}})
+  expect(result.current.messages).toHaveLength(10)
+
+  const messages = await transport.loadMessages('opened')
+  expect(kept(messages)).toEqual(kept(result.current.messages))
+  expect(messages.at(-1)?.metadata).toMatchObject({status: 'failed'})
+  expect(await loadMessages({api, id: 'opened'})).toEqual(messages)
+  cleanup()
+  const again = renderChat('agent', {id: 'opened', transport, messages, resume: true}, true).result
+  await act(() => again.current.sendMessage({text: 'echo three'}))
+  expect(said(again.current.messages).slice(-2)).toEqual(['user: echo three', 'assistant: You said: echo three'])
+  const runs = await runsOf('agent', 'opened')
+  expect(runs.map(({replaced}) => replaced ?? false)).toEqual([false, false, false, false, false, true, false, false])
+})
+
+test('what was taken back is gone from a chat that is opened again where it was gone from the page', async () => {
+  const transport = unspoolTransport({api: `${server.url('correct')}/ai-sdk?v=${VERSION}`})
+  const {result} = renderChat('correct', {id: 'reopened', transport})
+  await act(() => result.current.sendMessage({text: 'How many?'}))
+  expect(said(await transport.loadMessages('reopened'))).toEqual(said(result.current.messages))
+})
+
+test('a chat that is opened again asks for the approval that it waits for, and knows what was decided', async () => {
+  const transport = unspoolTransport({api: `${server.url('delete')}/ai-sdk?v=${VERSION}`})
+  const first = renderChat('delete', {id: 'deciding', transport}).result
+  await act(() => first.current.sendMessage({text: 'a b'}))
+  const messages = await transport.loadMessages('deciding')
+  expect(kept(messages)).toEqual(kept(first.current.messages))
+  cleanup()
+  const sendAutomaticallyWhen = lastAssistantMessageIsCompleteWithApprovalResponses
+  const {result} = renderChat('delete', {id: 'deciding', transport, messages, resume: true, sendAutomaticallyWhen})
+  const [one, two] = parts(last(result), 'dynamic-tool') as {approval: {id: string}}[]
+  await act(async () => result.current.addToolApprovalResponse({id: one?.approval.id ?? '', approved: true}))
+  await act(async () =>
+    result.current.addToolApprovalResponse({id: two?.approval.id ?? '', approved: false, reason: 'No.'})
+  )
+  await waitFor(() => expect(said(result.current.messages)[1]).toBe('assistant: I will delete them.Done.'))
+  await waitFor(() => expect(result.current.status).toBe('ready'))
+  expect(kept(await transport.loadMessages('deciding'))).toEqual(kept(result.current.messages))
+})
+
+test.each(['in mid-answer', 'just before it ends'])('an answer is resumed in a chat that is opened %s', async when => {
+  const id = when.replaceAll(' ', '-')
+  const transport = unspoolTransport({api: `${server.url('slow')}/ai-sdk?v=${VERSION}`})
+  await (await transport.sendMessages(question(id))).cancel()
+  const messages = await transport.loadMessages(id)
+  expect(said(messages)).toEqual([`user: go ${id}`])
+  if (when !== 'in mid-answer') await ended(id)
+  const {result} = renderChat('slow', {id, transport, messages, resume: true}, true)
+  if (when === 'in mid-answer') {
+    await waitFor(() => expect(said(result.current.messages)[1]).toBe('assistant: zero'))
+    await ended(id)
+  }
+  await waitFor(() => expect(said(result.current.messages)).toEqual([`user: go ${id}`, `assistant: ${ALL_WORDS}`]))
+  await waitFor(() => expect(result.current.status).toBe('ready'))
+  expect(await transport.reconnectToStream({chatId: id})).toBeNull()
+})
+
+test('the transport of the SDK resumes in a chat that is opened again, too', async () => {
+  const api = `${server.url('slow')}/ai-sdk?v=${VERSION}`
+  await (await unspoolTransport({api}).sendMessages(question('theirs'))).cancel()
+  const messages = await loadMessages({api, id: 'theirs'})
+  const {result} = renderChat('slow', {id: 'theirs', messages, resume: true})
+  await waitFor(() => expect(said(result.current.messages)[1]).toBe('assistant: zero'))
+  await ended('theirs')
+  await waitFor(() => expect(said(result.current.messages)).toEqual(['user: go theirs', `assistant: ${ALL_WORDS}`]))
+})
+
+/** Asks `slow` for words that wait at the gate `id`, in the chat of that name. */
+function question(id: string): Parameters<ReturnType<typeof unspoolTransport>['sendMessages']>[0] {
+  const messages: UIMessage[] = [{id: 'q', role: 'user', parts: [{type: 'text', text: `go ${id}`}]}]
+  return {trigger: 'submit-message', chatId: id, messageId: undefined, messages, abortSignal: undefined}
+}
+
+async function ended(gate: string): Promise<void> {
+  await server.release(gate, 'all')
+  await waitFor(async () => expect((await runsOf('slow', gate))[0]?.status).toBe('completed'))
+}
 
 test.each(['data', 'text'] as const)('a completion comes as %s', async streamProtocol => {
   const api = `${server.url('echo')}/ai-sdk/completion?v=${VERSION}&protocol=${streamProtocol}`

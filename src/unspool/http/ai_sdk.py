@@ -14,11 +14,12 @@ from unspool.access import Principal
 from unspool.errors import InvalidInput, RunConflict
 from unspool.eventlog import Run
 from unspool.http.ai_sdk_chats import Chat
+from unspool.http.ai_sdk_history import ChatView, history
 from unspool.http.ai_sdk_messages import ChatBody, CompletionBody
 from unspool.http.bodies import valid_id, whole_number
 from unspool.http.endpoints import Handler
 from unspool.http.operations import IDEMPOTENCY_KEY, Answer, Operation, Parameter, ProtocolRoute
-from unspool.http.problems import problem_of
+from unspool.http.problems import json_response, problem_of
 from unspool.http.serving import Serving
 from unspool.runs import RunRequest
 from unspool.wire import Codec
@@ -46,6 +47,12 @@ class AiSdkRoutes:
             return self._serving.follow(run, AiSdkSse(run.id, version=version), headers=HEADERS)
         chat = await Chat.load(self._serving, principal, thread_id)
         return await self._followed(chat, run, version, replay=False)
+
+    async def messages(self, request: Request, principal: Principal) -> Response:
+        """GET /ai-sdk/{chat_id}/messages: what was said. A chat that is not there is one in which nothing was."""
+        version = _version(request)
+        chat = await self._chat(request, principal)
+        return json_response(await history(self._serving.log, chat, version=version), headers=NOTHING)
 
     async def reconnect(self, request: Request, principal: Principal) -> Response:
         """GET /ai-sdk/{chat_id}/stream: the message that is being written, from its beginning; 204 if none is.
@@ -112,6 +119,7 @@ def routes(serving: Serving) -> Sequence[ProtocolRoute]:
         ProtocolRoute("POST", "/ai-sdk", _in_plain_text(ai_sdk.chat), _CHAT),
         ProtocolRoute("POST", "/ai-sdk/completion", _in_plain_text(ai_sdk.completion), _COMPLETION),
         ProtocolRoute("POST", "/ai-sdk/object", _in_plain_text(ai_sdk.object), _OBJECT),
+        ProtocolRoute("GET", "/ai-sdk/{chat_id}/messages", _in_plain_text(ai_sdk.messages), _MESSAGES),
         ProtocolRoute("GET", "/ai-sdk/{chat_id}/stream", _in_plain_text(ai_sdk.reconnect), _RECONNECT),
         ProtocolRoute("POST", "/ai-sdk/{chat_id}/stop", _in_plain_text(ai_sdk.stop), _STOP),
     ]
@@ -185,6 +193,14 @@ _OBJECT = Operation(
     body=Any,
     parameters=[IDEMPOTENCY_KEY],
     answers={200: Answer("What the source says: JSON that grows.", ["text/plain"])},
+    refusals="text/plain",
+)
+
+_MESSAGES = Operation(
+    summary="Get what was said in a chat, for a page that opens it",
+    path=_CHAT_ID,
+    parameters=[_VERSION],
+    answers={200: Answer("Its messages. A chat that is not there has none.", body=ChatView)},
     refusals="text/plain",
 )
 

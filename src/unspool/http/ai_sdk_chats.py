@@ -39,6 +39,7 @@ class Chat:
     """A thread of one owner, as far as it was not replaced.
 
     Attributes:
+        turns: Its answers, oldest first.
         newest: The run that was started last. None: there is none yet.
     """
 
@@ -48,7 +49,7 @@ class Chat:
         self._serving = serving
         self._principal = principal
         self._thread_id = thread_id
-        self._turns = turns
+        self.turns = turns
         self.newest = newest
 
     @classmethod
@@ -95,7 +96,7 @@ class Chat:
             return RunRequest(input=input_of([body.message]), thread_id=self._thread_id, config=body.config)
         known = {message.id for message in body.messages if message.role == "assistant"}
         kept = self._kept(known)
-        dropped = self._turns[len(kept) :]
+        dropped = self.turns[len(kept) :]
         ids = {turn.id for turn in kept}
         said = [at for at, message in enumerate(body.messages) if message.role == "assistant" and message.id in ids]
         asked = input_of(body.messages[said[-1] + 1 if said else 0 :])
@@ -109,13 +110,13 @@ class Chat:
         )
 
     def _kept(self, known: Collection[str]) -> Sequence[Turn]:
-        for at, turn in enumerate(self._turns):
+        for at, turn in enumerate(self.turns):
             if turn.id not in known:
-                return self._turns[:at]
-        return self._turns
+                return self.turns[:at]
+        return self.turns
 
     async def _answer(self, body: ChatBody) -> RunRequest:
-        turn = next((turn for turn in self._turns if turn.id == body.last.id), None)
+        turn = next((turn for turn in self.turns if turn.id == body.last.id), None)
         if turn is None:
             raise InvalidInput("the last message must be the user's, or one that waits for an answer in this chat")
         interrupted = _interrupted(turn)
@@ -135,7 +136,7 @@ class Chat:
 
     async def earlier(self, run: Run) -> tuple[str, list[Earlier]]:
         """The id of the message that a run is a part of, and the runs that the message begins with."""
-        turn = next((turn for turn in self._turns if run.id in {one.id for one in turn.runs}), Turn([run]))
+        turn = next((turn for turn in self.turns if run.id in {one.id for one in turn.runs}), Turn([run]))
         past = turn.runs[: [one.id for one in turn.runs].index(run.id)]
         answers = [_request(one).answer or {} for one in [*past, run][1:]]
         records = [await read_all(self._serving.log, one.id) if one.first_seq == 1 else [] for one in past]

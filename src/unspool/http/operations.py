@@ -13,11 +13,18 @@ from unspool.http.problems import MEDIA_TYPE, Problem
 
 
 class Answer(NamedTuple):
-    """What a status means. ``media_types``: of its body, where it has one; a run is followed in it."""
+    """What a status means.
+
+    Attributes:
+        media_types: Of its body, where a run is followed in that.
+        headers: Beside that with the run's id, where a run is followed.
+        body: The type that its body is, where that is JSON.
+    """
 
     description: str
     media_types: Sequence[str] = ()
     headers: Mapping[str, str] = {}
+    body: Any = None
 
 
 class Parameter(NamedTuple):
@@ -67,8 +74,11 @@ class ProtocolRoute(NamedTuple):
 
 
 def body_types(routes: Sequence[ProtocolRoute]) -> list[Any]:
-    """The types of all that the routes read."""
-    return [route.operation.body for route in routes if route.operation.body is not None]
+    """The types of all that the routes read and write as JSON."""
+    operations = [route.operation for route in routes]
+    read = [operation.body for operation in operations]
+    written = [answer.body for operation in operations for answer in operation.answers.values()]
+    return [body for body in [*read, *written] if body is not None]
 
 
 def described(routes: Sequence[ProtocolRoute], tag: str, schemas: Mapping[Any, dict[str, Any]]) -> dict[str, Any]:
@@ -81,7 +91,7 @@ def described(routes: Sequence[ProtocolRoute], tag: str, schemas: Mapping[Any, d
             "summary": operation.summary,
             "parameters": [*_path_parameters(route), *map(_parameter, operation.parameters)],
             "responses": {
-                **{str(status): _answer(answer) for status, answer in operation.answers.items()},
+                **{str(status): _answer(answer, schemas) for status, answer in operation.answers.items()},
                 "default": _refusal(operation.refusals, schemas),
             },
         }
@@ -118,7 +128,9 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: Answer, schemas: Mapping[Any, dict[str, Any]]) -> dict[str, Any]:
+    if answer.body is not None:
+        return {"description": answer.description, "content": {"application/json": {"schema": schemas[answer.body]}}}
     if not answer.media_types:
         return {"description": answer.description}
     headers = {**_RUN_ID, **answer.headers}

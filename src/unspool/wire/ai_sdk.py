@@ -31,7 +31,7 @@ from unspool.events import (
 from unspool.wire import ai_sdk_parts as parts
 from unspool.wire.ai_sdk_parts import chunk
 from unspool.wire.ai_sdk_texts import TextParts
-from unspool.wire.ai_sdk_tools import Approval, ToolCalls
+from unspool.wire.ai_sdk_tools import Approval, ApprovalResponse, ToolCalls
 from unspool.wire.ai_sdk_void import Kept
 from unspool.wire.base import Codec
 
@@ -56,6 +56,9 @@ class AiSdkSse(Codec):
         message_id: Of the assistant message. Default: the run's id.
         earlier: The runs that this one goes on with, oldest first. Their message is the same.
         replay: Whether the client needs what the earlier runs said.
+
+    Attributes:
+        responses: What people said of tool calls of the earlier runs, once it was opened.
     """
 
     stateful = True
@@ -74,6 +77,7 @@ class AiSdkSse(Codec):
         self._message_id = message_id or run_id
         self._earlier = earlier
         self._replay = replay
+        self.responses: list[ApprovalResponse] = []
         self._texts = TextParts()
         self._messages: dict[str, int] = {}  # those that are open, by where they began
         self._silent: dict[str, int] = {}  # those that are not the assistant's, by where they began
@@ -115,7 +119,10 @@ class AiSdkSse(Codec):
         said += self._texts.close_all() + self._tools.close_arguments()
         self._answered = False
         answered = [parts.question(asked, answered=True) for asked in self._interrupts]
-        denied = [self._tools.deny(one.call_id) for one in self._approvals if one.denied_by(run.answer)]
+        responses = [one.response_in(run.answer) for one in self._approvals]
+        decided = [response for response in responses if response is not None]
+        self.responses.extend(decided)
+        denied = [self._tools.deny(response.call_id) for response in decided if not response.approved]
         self._tools.settle()
         self._usages.settle()
         self._approvals, self._interrupts, self._finishes = Kept(), Kept(), Kept()

@@ -24,13 +24,28 @@ class Approval(NamedTuple):
         """What the client calls it."""
         return approval_id(self.interrupt_id, self.action)
 
-    def denied_by(self, answers: Mapping[str, Any]) -> bool:
-        """Whether a person said no, in the answers by interrupt id."""
+    def response_in(self, answers: Mapping[str, Any]) -> ApprovalResponse | None:
+        """What a person said, in the answers by interrupt id. None: nothing."""
         answer: object = answers.get(self.interrupt_id)
         decisions: object = cast("Mapping[str, Any]", answer if isinstance(answer, Mapping) else {}).get("decisions")
         given = cast("list[object]", decisions if isinstance(decisions, list) else [])
         decision = given[self.action] if self.action < len(given) else None
-        return isinstance(decision, Mapping) and cast("Mapping[str, object]", decision).get("type") == "reject"
+        if not isinstance(decision, Mapping):
+            return None
+        said = cast("Mapping[str, object]", decision)
+        reason = said.get("message")
+        return ApprovalResponse(
+            self.call_id, self.id, said.get("type") != "reject", reason if isinstance(reason, str) else None
+        )
+
+
+class ApprovalResponse(NamedTuple):
+    """What a person said of a tool call. ``id``: of the approval."""
+
+    call_id: str
+    id: str
+    approved: bool
+    reason: str | None
 
 
 def approval_id(interrupt_id: str, action: int) -> str:
