@@ -12,6 +12,7 @@ import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
+from tests.support.sources import apart
 from unspool.closing import opened
 from unspool.events import MessageEnd, Token
 from unspool.local import LocalModel, ModelUnavailable, find_weights
@@ -22,7 +23,12 @@ pytestmark = pytest.mark.local_model
 
 def _source(model: LocalModel) -> ChatOpenAI:
     return ChatOpenAI(
-        base_url=model.base_url, model=model.name, api_key=SecretStr("none"), max_completion_tokens=300, max_retries=0
+        base_url=model.base_url,
+        model=model.name,
+        api_key=SecretStr("none"),
+        max_completion_tokens=300,
+        max_retries=0,
+        timeout=apart(),
     )
 
 

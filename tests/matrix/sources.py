@@ -31,6 +31,7 @@ from pydantic_ai.providers.openai import OpenAIProvider
 
 from tests.matrix.scenarios import SCENARIOS, Scenario
 from tests.support.server import serve
+from tests.support.sources import apart
 from unspool import Unspool, agents_sdk, anthropic_messages, any_llm, chat_completions, responses, responses_agent
 from unspool import upstream as upstream_of
 from unspool.events import Interrupt, ToolCall, ToolEnd, ToolStart
@@ -220,7 +221,7 @@ def _langchain_tools() -> list[BaseTool]:
 
 
 def _langchain_model(server: FakeOpenAI, **options: Any) -> ChatOpenAI:
-    common: dict[str, Any] = {"api_key": "none", "max_retries": 0, "stream_usage": True}
+    common: dict[str, Any] = {"api_key": "none", "max_retries": 0, "stream_usage": True, "timeout": apart()}
     return ChatOpenAI(base_url=server.base_url, model="m", **common, **options)
 
 

@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from tests.support.native import events_of, ids_of, stream, text_of
 from tests.support.server import serve
+from tests.support.sources import apart
 from unspool import MemoryLog, Unspool
 from unspool.errors import LogUnavailable
 from unspool.eventlog import Appended
@@ -235,7 +236,8 @@ async def test_a_cancel_during_the_model_call_closes_the_request_to_the_provider
 
     provider = Starlette(routes=[Route("/v1/chat/completions", completions, methods=["POST"])])
     async with serve(provider) as upstream:
-        model = ChatOpenAI(base_url=f"{upstream}/v1", model="m", api_key=SecretStr("x"), max_retries=0)
+        key = SecretStr("x")
+        model = ChatOpenAI(base_url=f"{upstream}/v1", model="m", api_key=key, max_retries=0, timeout=apart())
         async with serve(_app(model, Unspool(grace=0.1))) as url, httpx.AsyncClient(timeout=20) as client:
             with anyio.fail_after(20):
                 run = url + (await client.post(f"{url}/agent/runs", json={"input": "go"})).headers["location"]

@@ -55,6 +55,11 @@ REFUSED: dict[str, Any] = {
     "an unknown block": {"messages": [{"role": "user", "content": [{"type": "smell"}]}]},
     "a block without text": {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
     "a block without an image": {"messages": [{"role": "user", "content": [{"type": "image"}]}]},
+    "a tool call without a name": {
+        "messages": [
+            {"role": "assistant", "content": "x", "tool_calls": [{"id": "c", "function": {"arguments": "{}"}}]}
+        ]
+    },
     "no tool call": {"messages": [{"role": "assistant", "content": "x", "tool_calls": [3]}]},
     "a tool call without an id": {
         "messages": [{"role": "assistant", "content": "x", "tool_calls": [{"function": CALL["function"]}]}]

@@ -19,7 +19,7 @@ from langchain_core.runnables.history import RunnableWithMessageHistory
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 
-from tests.support.sources import collect
+from tests.support.sources import apart, collect
 from unspool.closing import opened
 from unspool.events import (
     FilePart,
@@ -47,7 +47,7 @@ def _of(events: Sequence[Any], *kinds: type) -> list[Any]:
 
 
 def _model(server: FakeOpenAI, **more: Any) -> ChatOpenAI:
-    options: dict[str, Any] = {"api_key": "none", "max_retries": 0, "stream_usage": True, **more}
+    options: dict[str, Any] = {"api_key": "none", "max_retries": 0, "stream_usage": True, "timeout": apart(), **more}
     return ChatOpenAI(base_url=server.base_url, model="fake-model", **options)
 
 
@@ -275,7 +275,7 @@ async def test_closing_while_the_model_stalls_closes_its_request_at_once() -> No
 
 @pytest.mark.local_model
 async def test_a_real_model_remembers_the_thread(real_model: Any) -> None:
-    options: dict[str, Any] = {"api_key": "none", "stream_usage": True, "max_tokens": 16}
+    options: dict[str, Any] = {"api_key": "none", "stream_usage": True, "max_tokens": 16, "timeout": apart()}
     model = ChatOpenAI(base_url=real_model.base_url, model=real_model.name, **options)
     past = _with_past(_said("user", "My name is Ada."), _said("assistant", "Hello Ada."))
     with anyio.fail_after(60):

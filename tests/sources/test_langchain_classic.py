@@ -18,7 +18,7 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from openai import APIConnectionError
 
-from tests.support.sources import collect
+from tests.support.sources import apart, collect
 from unspool.closing import opened
 from unspool.errors import InvalidInput
 from unspool.events import (
@@ -77,7 +77,7 @@ def _of(events: Sequence[Any], *kinds: type) -> list[Any]:
 
 
 def _model(server: ModelServer) -> ChatOpenAI:
-    options: dict[str, Any] = {"api_key": "none", "max_retries": 0, "stream_usage": True}
+    options: dict[str, Any] = {"api_key": "none", "max_retries": 0, "stream_usage": True, "timeout": apart()}
     return ChatOpenAI(base_url=server.base_url, model="fake-model", **options)
 
 
@@ -316,7 +316,7 @@ async def test_a_connection_that_is_cut_fails_the_run() -> None:
 @pytest.mark.local_model
 async def test_a_real_model_answers(real_model: Any) -> None:
     prompt = ChatPromptTemplate.from_messages([("human", "{input}"), ("placeholder", "{agent_scratchpad}")])
-    options: dict[str, Any] = {"api_key": "none", "stream_usage": True, "max_tokens": 16}
+    options: dict[str, Any] = {"api_key": "none", "stream_usage": True, "max_tokens": 16, "timeout": apart()}
     model = ChatOpenAI(base_url=real_model.base_url, model=real_model.name, **options)
     source = AgentExecutorSource(AgentExecutor(agent=create_tool_calling_agent(model, [], prompt), tools=[]))
     events = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import anyio
@@ -9,6 +10,17 @@ import anyio
 from unspool.closing import opened
 from unspool.sources import Call, Source
 from unspool.testing.source import check_events
+
+_SECONDS = count(60)
+
+
+def apart() -> float:
+    """A timeout for a ChatOpenAI that no other one has: so it has connections of its own.
+
+    LangChain shares them between models of one address and one timeout. An address may be that of an earlier test's
+    server, and the event loop of the connections to that one is closed.
+    """
+    return float(next(_SECONDS))
 
 
 async def collect(source: Source, value: Any = "hi", **fields: Any) -> list[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from enum import Enum
 from functools import partial
 from typing import cast
 
@@ -36,6 +35,7 @@ from unspool.events import (
     encode,
     plain,
 )
+from unspool.runs.endings import Stop, error_event, lost
 from unspool.runs.history import History
 from unspool.runs.options import RunOptions
 from unspool.runs.reading import read_all
@@ -47,16 +47,6 @@ logger = logging.getLogger("unspool")
 
 LAST_WRITE_SECONDS = 10.0
 """How long the last events of a run may take to reach the log when the process is about to stop."""
-
-
-class Stop(Enum):
-    """Why a source is stopped before it is done."""
-
-    CANCELLED = "somebody asked for it"
-    TIMEOUT = "it took too long"
-    FENCED = "the log takes no more from this process"
-    LOG_LOST = "the log lost records that were committed"
-    SHUTDOWN = "the process is about to stop"
 
 
 class Execution:
@@ -393,20 +383,3 @@ class Execution:
             ttft_ms=None if first is None else round((first - self._began) * 1000, 1),
             tokens_per_second=round((self._tokens - 1) / spread, 1) if spread > 0 else None,
         )
-
-
-def error_event(failure: Failure) -> Error:
-    """Put a failure on the wire."""
-    return Error(
-        code=failure.code,
-        message=failure.message,
-        retryable=failure.retryable,
-        retry_after=failure.retry_after,
-        error_id=failure.error_id,
-        detail=None if failure.which is None else {"which": failure.which},
-    )
-
-
-def lost(message: str) -> Failure:
-    """A run whose process stopped, and that nobody can take up."""
-    return Failure(code="lost", message=message, retryable=True)

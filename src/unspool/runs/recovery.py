@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from unspool.eventlog import EventLog, Run
 from unspool.events import End as EndEvent
 from unspool.events import EndStatus, Record, encode
-from unspool.runs.execution import error_event, lost
+from unspool.runs.endings import error_event, lost
 from unspool.runs.reading import read_all
 from unspool.runs.request import RunRequest
 from unspool.sources import ResumePoint, Source

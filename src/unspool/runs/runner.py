@@ -16,7 +16,8 @@ from anyio.lowlevel import EventLoopToken, current_token
 
 from unspool.errors import InvalidInput, LogUnavailable, NotStarted, Overloaded, RunConflict, UnspoolError
 from unspool.eventlog import Created, EventLog, NewRun, Retention, Run
-from unspool.runs.execution import Execution, Stop
+from unspool.runs.endings import Stop
+from unspool.runs.execution import Execution
 from unspool.runs.followers import Followers
 from unspool.runs.history import History
 from unspool.runs.ids import new_run_id

@@ -157,15 +157,16 @@ def _calls(fields: Mapping[str, Any]) -> list[ToolPart]:
     found: list[ToolPart] = []
     for call in cast("list[Any]", calls) if isinstance(calls, list) else []:
         function: Any = call.get("function", call) if isinstance(call, Mapping) else None
-        if not isinstance(function, Mapping) or not isinstance(cast("Any", call).get("id"), str):
+        fields = cast("Mapping[str, Any]", function) if isinstance(function, Mapping) else {}
+        name: object = fields.get("name")
+        if not isinstance(name, str) or not isinstance(cast("Any", call).get("id"), str):
             raise InvalidInput("a tool call of the input needs an id, and a function with a name and arguments")
-        fields = cast("Mapping[str, Any]", function)
         args: object = fields.get("arguments", fields.get("args", {}))
         text = args if isinstance(args, str) else msgspec.json.encode(args).decode()
         found.append(
             ToolPart(
                 call_id=cast("Any", call)["id"],
-                name=str(fields.get("name")),
+                name=name,
                 status="running",
                 args_text=text,
                 args=_parsed(text),
