@@ -211,6 +211,9 @@ async def test_the_clients_run_id_is_the_runs_and_the_same_one_starts_nothing_tw
         keyed = {**KEEP, "Idempotency-Key": "k"}
         one, two = [await client.post("/r/stream", json={"input": 3}, headers=keyed) for _ in "ab"]
         assert (two.text, calls) == (one.text, [1, 3])
+        for route, more in (("stream_events", {}), ("stream", {"config": {"tags": ["other"]}})):
+            other = await client.post(f"/r/{route}", json={"input": 3, **more}, headers=keyed)
+            assert (other.status_code, calls) == (422, [1, 3])
 
 
 async def test_the_config_in_the_address_and_the_dependencies_count_for_kept_streams_too() -> None:

@@ -201,7 +201,7 @@ class APIHandler(Described):
         if not wants_to_keep(request):
             return StreamResponse(chunks, streaming.dumps, lead=streaming.lead_frame if lead else None)
         run_id = str(run_id_of(config))
-        return await self._keeping().start(request, streaming, value=body.input, run_id=run_id, config_hash=config_hash)
+        return await self._keeping().start(request, body, streaming, run_id=run_id, config_hash=config_hash)
 
     async def _told(self, config: RunnableConfig) -> dict[str, Any]:
         run_id = run_id_of(config)

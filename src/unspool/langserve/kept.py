@@ -22,6 +22,7 @@ from unspool.http.app import Unspool
 from unspool.http.problems import json_response, problem_response
 from unspool.http.serving import Serving
 from unspool.http.views import brief
+from unspool.langserve.inputs import InvokeBody
 from unspool.langserve.owner import bearer, visitor
 from unspool.langserve.serialization import one_line
 from unspool.langserve.streams import event
@@ -120,14 +121,16 @@ class KeptStreams:
         return cls(serving, bearer if unspool.authenticate is visitor else unspool.authenticate)
 
     async def start(
-        self, request: Request, streaming: Streaming, *, value: Any, run_id: str, config_hash: str
+        self, request: Request, body: InvokeBody, streaming: Streaming, *, run_id: str, config_hash: str
     ) -> Response:
-        """Start a run, and follow it. ``value`` is the input, as the client sent it."""
+        """Start a run, and follow it. The same body at the same address is the same request."""
         _streaming.set(streaming)
         base = "../../" if config_hash else ""
+        asked = {"path": request.scope["path"], **body.model_dump(exclude={"input"}, exclude_none=True)}
         try:
             principal = await self._authenticate(request)
-            run = await self._serving.start(request, principal, RunRequest(input=value), run_id=run_id)
+            wanted = RunRequest(input=body.input, config=asked)
+            run = await self._serving.start(request, principal, wanted, run_id=run_id)
         except UnspoolError as exc:
             return problem_response(exc)
         return self._serving.follow(run, LangServeSse(), headers={"Content-Location": f"{base}runs/{run.id}/stream"})
