@@ -8,10 +8,8 @@ are not read, and ``state`` goes back to the client alone, where a retry takes t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Annotated, Any, cast
 
-import anyio
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,8 +29,6 @@ from unspool.wire.ag_ui_fields import run_of
 from unspool.wire.ag_ui_interrupts import ResumeEntry, native_answers
 
 PAGE = 50
-
-STOP_SECONDS = 5.0
 
 
 class RunAgentInput(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -132,7 +128,7 @@ class AgUiRoutes:
             if run.replaced_by is None and await self._says_nothing(run):
                 continue  # an answer that left nothing to be shown cannot be told from one that was dropped
             for live in place.dropped[index:]:
-                await self._stop(live)
+                await self._serving.stopped(live)
             return run
         return None
 
@@ -141,14 +137,6 @@ class AgUiRoutes:
             return False
         transcript = await transcript_of(self._log, run)
         return not any(message.parts for message in transcript.messages)
-
-    async def _stop(self, run: Run) -> None:
-        """End a run that the client does not show any more. While it goes on, nothing can replace it."""
-        if not run.ended:
-            with suppress(RunConflict):  # it ended meanwhile
-                await self._serving.runner.cancel(run.id)
-            with anyio.move_on_after(STOP_SECONDS):
-                await self._serving.finished(run)
 
 
 def _new(body: RunAgentInput, shown: Run | None) -> Sequence[Mapping[str, Any]]:

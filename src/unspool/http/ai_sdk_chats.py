@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
-import anyio
-
 from unspool.access import Principal
-from unspool.errors import InvalidInput, RunConflict, RunNotFound
+from unspool.errors import InvalidInput, RunNotFound
 from unspool.eventlog import Run
 from unspool.http.ai_sdk_messages import ChatBody, answers_in, input_of
-from unspool.http.resuming import resumption
+from unspool.http.resuming import RUNS, resumption
 from unspool.http.serving import Serving
 from unspool.http.views import transcript_of
 from unspool.runs import RunRequest, read_all
 from unspool.wire.ai_sdk import Earlier
-
-RUNS = 200
-"""How many runs of a thread are looked at, from its newest on."""
-
-STOP_SECONDS = 10.0
 
 
 class Turn(NamedTuple):
@@ -101,7 +93,7 @@ class Chat:
         said = [at for at, message in enumerate(body.messages) if message.role == "assistant" and message.id in ids]
         asked = input_of(body.messages[said[-1] + 1 if said else 0 :])
         for turn in dropped:
-            await self._stop(turn.runs[-1])
+            await self._serving.stopped(turn.runs[-1])
         return RunRequest(
             input=asked,
             thread_id=self._thread_id,
@@ -122,17 +114,6 @@ class Chat:
         interrupted = _interrupted(turn)
         asked = (await transcript_of(self._serving.log, interrupted)).interrupts
         return await resumption(self._serving.log, interrupted, answers_in(body, asked))
-
-    async def _stop(self, run: Run) -> None:
-        """What the client dropped need not go on; a run that does cannot be replaced."""
-        if run.ended:
-            return
-        with suppress(RunConflict):  # it ended meanwhile
-            await self._serving.runner.cancel(run.id)
-        with anyio.move_on_after(STOP_SECONDS) as waiting:
-            await self._serving.finished(run)
-        if waiting.cancelled_caught:
-            raise RunConflict(f"the run {run.id} did not stop in time; try again")
 
     async def earlier(self, run: Run) -> tuple[str, list[Earlier]]:
         """The id of the message that a run is a part of, and the runs that the message begins with."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TypeVar
 
+import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,6 +23,8 @@ from unspool.runs import Mount, Runner, RunRequest
 from unspool.wire import Codec, parse_cursor
 
 T = TypeVar("T")
+
+STOP_SECONDS = 10.0
 
 
 class Serving:
@@ -113,6 +117,21 @@ class Serving:
         return self.follow(
             run, codec, after=after, headers=headers, coalesce_tokens=coalesce_tokens, coalesce_ms=coalesce_ms
         )
+
+    async def stopped(self, run: Run) -> None:
+        """Stop ``run``, if it goes on, and wait until it has ended: only then another one can replace it.
+
+        Raises:
+            RunConflict: It did not end within 10 seconds.
+        """
+        if run.ended:
+            return
+        with suppress(RunConflict):  # it ended meanwhile
+            await self.runner.cancel(run.id)
+        with anyio.move_on_after(STOP_SECONDS) as waiting:
+            await self.finished(run)
+        if waiting.cancelled_caught:
+            raise RunConflict(f"the run {run.id} did not stop in time; try again")
 
     async def finished(self, run: Run) -> Transcript:
         """Wait for the end of ``run``, and return what it came to."""

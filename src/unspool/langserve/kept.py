@@ -33,6 +33,8 @@ from unspool.wire.langserve import CHUNK, METADATA, LangServeSse
 HEADER = "Unspool-Resume"
 """The request header that asks for it: ``1``."""
 
+_CODES: dict[int, ErrorCode] = {422: "validation", 429: "rate_limit", 503: "overloaded", 504: "timeout"}
+
 
 def wants_to_keep(request: Request) -> bool:
     """Whether the client asks for a stream that it can come back to. Raises HTTPException: its words are not clear."""
@@ -40,9 +42,6 @@ def wants_to_keep(request: Request) -> bool:
     if asked not in {"0", "1"}:
         raise HTTPException(422, f"`{HEADER}` must be 1 or 0")
     return asked == "1"
-
-
-_CODES: dict[int, ErrorCode] = {422: "validation", 429: "rate_limit", 503: "overloaded", 504: "timeout"}
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ class _Routes:
         }
         for name, (handle, request, response) in handles.items():
             for hashed in self._variants(name):
-                self._add(name, _real(handle, hashed=hashed), hashed=hashed, method="POST", documented=False)
+                self._add(name, _real(handle), hashed=hashed, method="POST", documented=False)
                 described = _described(request, (handle.__doc__ or "").strip(), hashed=hashed)
                 self._add(name, described, hashed=hashed, method="POST", response_model=response)
 
@@ -179,7 +179,7 @@ class _Routes:
             for method in ("GET", "POST"):
                 self._add(
                     "playground/{file_path:path}",
-                    _page(self._handler, hashed=hashed),
+                    _page(self._handler),
                     hashed=hashed,
                     method=method,
                     documented=False,
@@ -241,28 +241,25 @@ class _Routes:
         )
 
 
-def _real(handle: Handle, *, hashed: bool) -> Handle:
-    """What answers."""
+def _real(handle: Handle) -> Handle:
+    """What answers, with a config hash in its address and without."""
 
     async def endpoint(request: Request) -> Response:
-        answer: Response = await handle(request)
+        answer: Response = await handle(request, config_hash=_hash(request))
         return answer
 
-    async def endpoint_with_hash(request: Request, config_hash: str) -> Response:
-        answer: Response = await handle(request, config_hash=config_hash)
-        return answer
-
-    return endpoint_with_hash if hashed else endpoint
+    return endpoint
 
 
-def _page(handler: APIHandler, *, hashed: bool) -> Handle:
-    async def endpoint(request: Request, file_path: str) -> Response:
-        return await handler.playground(file_path, request)
+def _page(handler: APIHandler) -> Handle:
+    async def endpoint(request: Request) -> Response:
+        return await handler.playground(request.path_params["file_path"], request, config_hash=_hash(request))
 
-    async def endpoint_with_hash(request: Request, file_path: str, config_hash: str) -> Response:
-        return await handler.playground(file_path, request, config_hash=config_hash)
+    return endpoint
 
-    return endpoint_with_hash if hashed else endpoint
+
+def _hash(request: Request) -> str:
+    return str(request.path_params.get("config_hash", ""))
 
 
 def _schema(handle: Handle, *, hashed: bool) -> Handle:
