@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support.asking import WAYS, Asking, Served, ag_ui, ai_sdk, serving, ui
-from unspool import Call, MemoryLog, RunOptions
+from unspool import Call, MemoryLog, RunOptions, adapt
 from unspool.eventlog import Created, NewRun, Run
 from unspool.events import Interrupt, Token
 from unspool.sources import Item
@@ -471,3 +471,30 @@ async def test_an_answer_is_taken_though_its_client_leaves_while_it_is_sent(
         assert "got 7" in answered.text
         assert [found["status"] for found in await served.runs()] == ["interrupted", "completed"]
     assert len(source.calls) == 2
+
+
+@pytest.mark.parametrize("way", [ag_ui(run="run-2"), ai_sdk()], ids=["ag-ui", "chat"])
+async def test_a_dropped_run_that_does_not_stop_in_time_is_not_replaced(
+    way: Asking, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unspool.http.serving.STOP_SECONDS", 0.05)
+    begun, may_end = anyio.Event(), anyio.Event()
+
+    async def stubborn(_: Call) -> AsyncGenerator[str, None]:
+        try:
+            yield "a"
+            begun.set()
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await may_end.wait()
+
+    with anyio.fail_after(20):
+        async with serving(adapt(stubborn), caplog) as served:
+            await served.http.post(f"{served.url}/runs", json={"input": "hi", "thread_id": "t"})
+            await begun.wait()
+            refused = await served.ask(way)
+            may_end.set()
+            assert refused.status_code == 409
+            assert "did not stop in time" in refused.text
+            assert len(await served.runs()) == 1
